@@ -1,0 +1,76 @@
+// Counts a slot's spots in every place they are written, for certificates and for people who want to
+// know that what was sold is what there was.
+
+import { ClaimState } from "#gen/slotmesh/inventory/v1/claims_service_pb.ts";
+import type { ClaimsClient, IssuingClient } from "./clients.ts";
+import type { SlotCounts } from "./domain.ts";
+import type { SchedulingRedis } from "./redis.ts";
+import type { SchedulingStore } from "./store.ts";
+
+const IDS_PER_COUNT_MAX = 1000;
+const READ_MS_MAX = 8000;
+
+/** Counts a slot, or finds that there is none. tenantId restricts it to one tenant's slots. */
+export type Audit = (
+  storeId: string,
+  slotId: string,
+  tenantId: string | undefined,
+) => Promise<SlotCounts | undefined>;
+
+/** Makes the audit. */
+export function createAudit(options: {
+  readonly store: SchedulingStore;
+  readonly redis: SchedulingRedis;
+  readonly claims: ClaimsClient;
+  readonly issuing: IssuingClient;
+}): Audit {
+  const { store, redis, claims, issuing } = options;
+
+  async function countCodes(slotId: string): Promise<number> {
+    let codes = 0;
+    let afterId = "";
+    // Pages follow each other: each begins where the one before ended.
+    for (;;) {
+      const ids = await store.listConfirmed(slotId, afterId);
+      if (ids.length > 0) {
+        const counted = await issuing.countCodes(
+          { appointmentIds: ids },
+          { timeoutMs: READ_MS_MAX },
+        );
+        codes += counted.codes;
+      }
+      if (ids.length < IDS_PER_COUNT_MAX) {
+        return codes;
+      }
+      afterId = ids.at(-1) as string;
+    }
+  }
+
+  return async (storeId, slotId, tenantId) => {
+    const [{ stocks }, confirmed, codes, admission] = await Promise.all([
+      claims.listSlotStock({ keys: [{ storeId, slotId }] }, { timeoutMs: READ_MS_MAX }),
+      store.countConfirmed(slotId),
+      countCodes(slotId),
+      redis.readStock(slotId).catch(() => undefined),
+    ]);
+    const stock = stocks[0];
+    if (!stock?.slot || (tenantId !== undefined && stock.slot.tenantId !== tenantId)) {
+      return undefined;
+    }
+    const spotsIn = (state: ClaimState) =>
+      stock.activeClaims
+        .filter((claim) => claim.state === state)
+        .reduce((sum, { partySize }) => sum + partySize, 0);
+    return {
+      totalSpots: stock.slot.totalSpots,
+      availableSpots: stock.slot.availableSpots,
+      lockedSpots: spotsIn(ClaimState.LOCKED),
+      claimedSpots: spotsIn(ClaimState.CONFIRMED),
+      confirmedSpots: confirmed.spots,
+      confirmedAppointments: confirmed.appointments,
+      doubledShoppers: confirmed.doubledShoppers,
+      codes,
+      ...(admission && { admission }),
+    };
+  };
+}

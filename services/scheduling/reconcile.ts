@@ -1,0 +1,155 @@
+// Settles what a crash left behind, and keeps admission's picture true. One process at a time does it,
+// by a lease that may fail: every step is idempotent, so two at once only do the same work twice.
+
+import { randomUUID } from "node:crypto";
+import { ClaimRefusal, ClaimState } from "#gen/slotmesh/inventory/v1/claims_service_pb.ts";
+import { AppointmentState, RefusalReason } from "#gen/slotmesh/scheduling/v1/appointment_pb.ts";
+import type { Logger } from "#shared/log.ts";
+import { sleep, toMs } from "#shared/time.ts";
+import type { Gate } from "./admission.ts";
+import type { FinishWork } from "./cancel.ts";
+import type { ClaimsClient } from "./clients.ts";
+import { type Row, type Wish, WORK_RELEASE } from "./domain.ts";
+import type { Claimed, Pipeline } from "./pipeline.ts";
+import type { SchedulingRedis } from "./redis.ts";
+import type { SchedulingStore } from "./store.ts";
+
+const SWEEP_MS = 3000;
+const LEASE_MS = 10_000;
+const UNSETTLED_MS = 10_000;
+const OWING_MS = 5000;
+const CLAIMS_PER_SWEEP_MAX = 500;
+const SLOTS_PER_READ_MAX = 50;
+const WARM_FOR_MS = 600_000;
+const READ_MS_MAX = 5000;
+
+/** What the reconciler works with. */
+export interface ReconcilerOptions {
+  readonly store: SchedulingStore;
+  readonly redis: SchedulingRedis;
+  readonly gate: Gate;
+  readonly claims: ClaimsClient;
+  readonly pipeline: Pipeline;
+  readonly finishWork: FinishWork;
+  readonly now: () => number;
+  readonly logger: Logger;
+}
+
+/** Starts to sweep every few seconds. */
+export function startReconciler(options: ReconcilerOptions): { stop(): Promise<void> } {
+  const owner = randomUUID();
+  const stopping = new AbortController();
+  const { redis, logger } = options;
+
+  async function loop(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      await sleep(SWEEP_MS * (0.75 + Math.random() / 2), stopping.signal);
+      // Without Redis there is no lease; sweeping twice is better than not at all.
+      const isOurs = await redis.leaseSweeper(owner, LEASE_MS).catch(() => true);
+      if (isOurs && !stopping.signal.aborted) {
+        await sweep(options).catch((error: unknown) =>
+          logger.warn({ cause: (error as Error).message }, "a sweep failed: again soon"),
+        );
+      }
+    }
+  }
+
+  const running = loop();
+  return {
+    stop: async () => {
+      stopping.abort();
+      await running;
+    },
+  };
+}
+
+/** Sweeps once: settles old claims, pays what rows owe, and compares admission with the rows. */
+export async function sweep(options: ReconcilerOptions): Promise<void> {
+  const outcomes = await Promise.allSettled([
+    settleClaims(options),
+    payRows(options),
+    rewarm(options),
+  ]);
+  const failed = outcomes.find(({ status }) => status === "rejected");
+  if (failed) {
+    throw (failed as PromiseRejectedResult).reason;
+  }
+}
+
+async function settleClaims({ store, claims, pipeline, now, logger }: ReconcilerOptions) {
+  const { claims: unsettled } = await claims.listUnsettledClaims(
+    { olderThanMs: BigInt(UNSETTLED_MS), pageSize: CLAIMS_PER_SWEEP_MAX },
+    { timeoutMs: READ_MS_MAX },
+  );
+  if (unsettled.length === 0) {
+    return;
+  }
+  const claimed = unsettled.map(({ key, tenantId, shopperId, partySize, takeTime }): Claimed => {
+    const wish: Wish = {
+      appointmentId: key?.appointmentId ?? "",
+      storeId: key?.storeId ?? "",
+      slotId: key?.slotId ?? "",
+      tenantId,
+      shopperId,
+      partySize,
+    };
+    const claim = { state: ClaimState.LOCKED, refusal: ClaimRefusal.UNSPECIFIED };
+    return { wish, claim, admittedAtMs: toMs(takeTime) ?? now() };
+  });
+  const slots = [...new Map(claimed.map(({ wish }) => [wish.slotId, wish])).values()];
+  const stocks = (
+    await Promise.all(
+      chunks(slots, SLOTS_PER_READ_MAX).map((part) =>
+        claims.listSlotStock(
+          { keys: part.map(({ storeId, slotId }) => ({ storeId, slotId })) },
+          { timeoutMs: READ_MS_MAX },
+        ),
+      ),
+    )
+  ).flatMap((answer) => answer.stocks);
+  const starts = new Map(stocks.map(({ slot }) => [slot?.slotId, toMs(slot?.startTime) ?? 0]));
+  const isOver = ({ wish }: Claimed) => (starts.get(wish.slotId) ?? 0) <= now();
+  // A yes that comes after the slot began helps nobody: the row becomes a tombstone first.
+  await store.finish(claimed.filter(isOver).map((one) => expiredRow(one, now())));
+  await pipeline.finish(claimed, stocks);
+  logger.info({ claims: claimed.length }, "settled claims that were left behind");
+}
+
+function expiredRow({ wish, admittedAtMs }: Claimed, nowMs: number): Row {
+  return {
+    ...wish,
+    state: AppointmentState.EXPIRED,
+    refusal: RefusalReason.UNSPECIFIED,
+    work: WORK_RELEASE,
+    createdAtMs: admittedAtMs,
+    stateAtMs: nowMs,
+  };
+}
+
+async function payRows({ store, finishWork, now, logger }: ReconcilerOptions): Promise<void> {
+  const rows = await store.listOwing(now() - OWING_MS, CLAIMS_PER_SWEEP_MAX);
+  if (rows.length > 0) {
+    await finishWork(rows);
+    logger.info({ rows: rows.length }, "finished what was owed");
+  }
+}
+
+async function rewarm({ redis, gate, now, logger }: ReconcilerOptions): Promise<void> {
+  const slots = await redis.listWarm(now() - WARM_FOR_MS);
+  const answers = await Promise.all(
+    chunks(slots, SLOTS_PER_READ_MAX).map((part) => gate.warm(part)),
+  );
+  const driftSpots = answers.reduce((sum, answer) => sum + answer.driftSpots, 0);
+  if (driftSpots > 0) {
+    logger.info(
+      { driftSpots, slots: slots.length },
+      "admission differed from the rows, and was mended",
+    );
+  }
+}
+
+function chunks<Item>(items: readonly Item[], size: number): Item[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, index) =>
+    items.slice(index * size, (index + 1) * size),
+  );
+}

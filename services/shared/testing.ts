@@ -1,0 +1,57 @@
+// What tests share: where the real parts are, ids that no other test has, and a call without a wire.
+// Tests never truncate and never share rows, so all of them can run at once and again.
+
+import { randomBytes } from "node:crypto";
+import pino from "pino";
+import { ANONYMOUS, type Caller } from "#shared/auth.ts";
+import { type MeshConfig, readMeshConfig } from "#shared/config.ts";
+import type { Call } from "#shared/handlers.ts";
+import type { Logger } from "#shared/log.ts";
+import type { Sql, Value } from "#shared/mysql.ts";
+
+const CALL_MS = 20_000;
+
+/** Returns where the real parts are: the test run sets it, `npm start` prints it. */
+export function testConfig(): MeshConfig {
+  return readMeshConfig({ SLOTMESH_KEY_DIR: "/nowhere", ...process.env });
+}
+
+/** Returns a tenant id that no other test has. */
+export function uniqueTenant(): string {
+  return `test-${randomBytes(8).toString("hex")}`;
+}
+
+/** Returns a decimal id that no other test has. */
+export function uniqueId(): string {
+  return (randomBytes(8).readBigUInt64BE() >> 1n).toString();
+}
+
+/** Returns a logger that says nothing. */
+export function silentLogger(): Logger {
+  return pino({ level: "silent" });
+}
+
+/** Makes a call as someone. */
+export function callAs(caller: Partial<Caller>): Call {
+  const untilMs = Date.now() + CALL_MS;
+  return {
+    caller: { ...ANONYMOUS, ...caller },
+    signal: AbortSignal.timeout(CALL_MS),
+    remainingMs: () => untilMs - Date.now(),
+  };
+}
+
+/** Runs a statement, writes included, and returns the shards that vtgate sent it to. */
+export async function shardsOf(
+  sql: Sql,
+  statement: string,
+  values: readonly Value[] = [],
+): Promise<string[]> {
+  // "queries" is the form that names shards, and it names them by doing. `trace` only counts them,
+  // `plan` shows the plan alone.
+  const rows = await sql.select<{ shard: string }>(
+    `vexplain /*vt+ EXECUTE_DML_QUERIES */ queries ${statement}`,
+    values,
+  );
+  return [...new Set(rows.map(({ shard }) => shard))].sort();
+}

@@ -1,0 +1,35 @@
+import { defineConfig } from "vitest/config";
+
+// The suffix of a test file names what must be running: nothing ("unit"), or the real stack, whose
+// addresses come in the environment (`npm test` starts it, or use the one of `npm start`).
+const NEEDS_STACK = ["vitess", "redis", "kafka", "stack"].map((part) => `**/*.${part}.test.ts`);
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: "unit",
+          include: ["{services,deploy,test}/**/*.test.ts"],
+          exclude: [...NEEDS_STACK, "test/e2e/**"],
+        },
+      },
+      {
+        test: {
+          name: "stack",
+          include: NEEDS_STACK.map((glob) => `services/${glob}`),
+          testTimeout: 30_000,
+          hookTimeout: 30_000,
+        },
+      },
+      {
+        test: {
+          name: "e2e",
+          include: ["test/e2e/**/*.test.ts"],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+    ],
+  },
+});
