@@ -8,26 +8,43 @@ import { parseArgs } from "node:util";
 
 const PROTOVALIDATE = "github.com/bufbuild/protovalidate@v1.2.2";
 const ROOT = join(import.meta.dirname, "..");
+/** The contracts as clients know them. */
+const BASELINE = "proto/baseline.binpb";
 const TARGET = join(ROOT, ".cache/protovalidate");
 
 const HELP = `npm run generate
 
 Generates the TypeScript of our contracts: proto/ into gen/. Fetches validate.proto first, from the
-Go module ${PROTOVALIDATE}, if it is not in .cache/protovalidate.
+Go module ${PROTOVALIDATE}, if it is not in .cache/protovalidate. Then compares
+the contracts with proto/baseline.binpb: what breaks a client is refused, what is added is taken into
+the baseline.
 
-  --fetch-only   fetch validate.proto and stop
-  --help         show this text`;
+  --accept-breaking   take a breaking change into the baseline: no client may be left that it breaks
+  --fetch-only        fetch validate.proto and stop
+  --help              show this text`;
 
 const { values } = parseArgs({
-  options: { "fetch-only": { type: "boolean" }, help: { type: "boolean" } },
+  options: {
+    "accept-breaking": { type: "boolean" },
+    "fetch-only": { type: "boolean" },
+    help: { type: "boolean" },
+  },
 });
 if (values.help) {
   console.log(HELP);
 } else {
   fetchValidate();
   if (!values["fetch-only"]) {
-    execFileSync("buf", ["generate"], { cwd: ROOT, stdio: "inherit" });
+    buf("generate");
+    if (!values["accept-breaking"]) {
+      buf("breaking", "proto", "--against", BASELINE);
+    }
+    buf("build", "proto", "--exclude-source-info", "--output", BASELINE);
   }
+}
+
+function buf(...args: string[]): void {
+  execFileSync("buf", args, { cwd: ROOT, stdio: "inherit" });
 }
 
 function fetchValidate(): void {

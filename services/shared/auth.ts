@@ -45,6 +45,8 @@ const CLOCK_SKEW_SECONDS = 60;
 const REMEMBERED_MAX = 20_000;
 const PASS_VALID_MS = 300_000;
 const PASS_RENEW_MS = 60_000;
+/** What jose says when the keys do not come in time, come with another status than 200, or are none. */
+const KEYS_AWAY = new Set(["ERR_JWKS_TIMEOUT", "ERR_JOSE_GENERIC", "ERR_JWKS_INVALID"]);
 const PEOPLE: readonly string[] = ["shopper", "staff", "manager", "operator"];
 
 /** Finds out who is calling from the two headers. Rejects with UNAUTHENTICATED what it cannot trust. */
@@ -91,7 +93,7 @@ export function createAuthenticate(options: {
       requiredClaims: ["sub", "exp", "tenant", "role"],
     }).catch((error: unknown) => {
       const { code } = error as { code?: string };
-      if (code === "ERR_JWKS_TIMEOUT" || !code?.startsWith("ERR_J")) {
+      if (KEYS_AWAY.has(String(code)) || !code?.startsWith("ERR_J")) {
         throw meshError(Code.Unavailable, "the keys of tokens cannot be reached: try again", {
           reason: "KEYS_AWAY",
           retryMs: 500,

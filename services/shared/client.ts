@@ -25,7 +25,7 @@ const HOP_MS = 50;
 
 /** What a call needs besides its request. */
 export interface CallOptions {
-  /** The time the answer may take, in milliseconds. If absent, 2,000. */
+  /** The time the answer may take, in milliseconds. If absent, the client's. */
   readonly timeoutMs?: number;
   /** Aborts the call. */
   readonly signal?: AbortSignal;
@@ -52,6 +52,8 @@ export function createMeshClient<Service extends DescService>(
   address: string,
   /** What to show: a pass (services) or a bearer token (people, scripts). */
   credential: { readonly pass: () => string } | { readonly token: string } | undefined,
+  /** The time that answers may take where a call does not say, in milliseconds. */
+  timeoutMs = UNARY_MS,
 ): MeshClient<Service> {
   const channel = new grpc.Client(address, grpc.credentials.createInsecure(), {
     "grpc.keepalive_time_ms": 30_000,
@@ -66,7 +68,7 @@ export function createMeshClient<Service extends DescService>(
     method.localName,
     method.methodKind === "server_streaming"
       ? stream(channel, method, credential)
-      : unary(channel, method, credential),
+      : unary(channel, method, credential, timeoutMs),
   ]);
   return Object.assign(Object.fromEntries(methods), { close: () => channel.close() });
 }
@@ -88,7 +90,12 @@ function metadataOf(credential: Credential): grpc.Metadata {
   return metadata;
 }
 
-function unary(channel: grpc.Client, method: DescMethod, credential: Credential) {
+function unary(
+  channel: grpc.Client,
+  method: DescMethod,
+  credential: Credential,
+  timeoutMs: number,
+) {
   const path = `/${method.parent.typeName}/${method.name}`;
   const serialize = (message: Message) => Buffer.from(toBinary(method.input, message));
   const deserialize = (bytes: Buffer) => fromBinary(method.output, bytes);
@@ -100,7 +107,7 @@ function unary(channel: grpc.Client, method: DescMethod, credential: Credential)
         deserialize,
         create(method.input, request),
         metadataOf(credential),
-        { deadline: Date.now() + (options.timeoutMs ?? UNARY_MS) },
+        { deadline: Date.now() + (options.timeoutMs ?? timeoutMs) },
         (error, response) => {
           options.signal?.removeEventListener("abort", cancel);
           if (error) {

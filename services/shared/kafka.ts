@@ -17,7 +17,6 @@ import { backoffMs, sleep } from "#shared/time.ts";
 
 const LINGER_MS = 3;
 const BATCH_RECORDS_MAX = 500;
-const BATCHES_PER_PARTITION_MAX = 2;
 const WAITING_PER_PARTITION_MAX = 20_000;
 const SEND_MS_MAX = 3000;
 const HANDLE_RECORDS_MAX = 500;
@@ -131,7 +130,8 @@ export async function openSender(options: KafkaOptions, topic: string): Promise<
     createBatcher<OutRecord, undefined>({
       run: (records) => sendBatch(partition, records),
       itemsMax: BATCH_RECORDS_MAX,
-      batchesMax: BATCHES_PER_PARTITION_MAX,
+      // A second one in flight could overtake the first.
+      batchesMax: 1,
       waitingMax: WAITING_PER_PARTITION_MAX,
       lingerMs: LINGER_MS,
     }),

@@ -2,10 +2,17 @@
 // Tests never truncate and never share rows, so all of them can run at once and again.
 
 import { randomBytes } from "node:crypto";
+import {
+  create,
+  type DescMessage,
+  type DescService,
+  type MessageInitShape,
+} from "@bufbuild/protobuf";
 import pino from "pino";
 import { ANONYMOUS, type Caller } from "#shared/auth.ts";
+import type { MeshClient } from "#shared/client.ts";
 import { type MeshConfig, readMeshConfig } from "#shared/config.ts";
-import type { Call } from "#shared/handlers.ts";
+import type { BoundMethod, Call } from "#shared/handlers.ts";
 import type { Logger } from "#shared/log.ts";
 import type { Sql, Value } from "#shared/mysql.ts";
 
@@ -39,6 +46,23 @@ export function callAs(caller: Partial<Caller>): Call {
     signal: AbortSignal.timeout(CALL_MS),
     remainingMs: () => untilMs - Date.now(),
   };
+}
+
+/** Makes a client of bound methods that calls them as someone, without a wire: access rules and the
+ * validation of requests are passed all the same. */
+export function clientAs<Service extends DescService>(
+  service: Service,
+  methods: readonly BoundMethod[],
+  caller: Partial<Caller>,
+): Omit<MeshClient<Service>, "close"> {
+  const own = methods.filter(({ method }) => method.parent.typeName === service.typeName);
+  return Object.fromEntries(
+    own.map(({ method, invoke }) => [
+      method.localName,
+      (request: MessageInitShape<DescMessage>) =>
+        invoke(create(method.input, request), callAs(caller)),
+    ]),
+  ) as Omit<MeshClient<Service>, "close">;
 }
 
 /** Runs a statement, writes included, and returns the shards that vtgate sent it to. */

@@ -1,0 +1,131 @@
+// Waits until everyone who was let in has a final answer: some watch, as a browser does, the others ask
+// again and again. It begins while bookings are still being sent, because shoppers do.
+
+import type { Appointment } from "#gen/slotmesh/scheduling/v1/appointment_pb.ts";
+import { AppointmentState } from "#gen/slotmesh/scheduling/v1/appointment_pb.ts";
+import { sleep } from "#shared/time.ts";
+import { inOrder, isNotFound, isTransient, runLanes } from "./lanes.ts";
+import type { Ledger, Shopper } from "./ledger.ts";
+import type { Clients } from "./mesh.ts";
+
+const WATCHES_MAX = 50;
+const POLLS_MAX = 16;
+const POLL_MS = 5000;
+const CODE_MS = 5000;
+/** Between two rounds of asking. */
+const PAUSE_MS = 50;
+const WATCH_AGAIN_MS = 200;
+
+/** Follows those who were let in. */
+export interface Follower {
+  /** Follows one more. */
+  follow(shopper: Shopper): void;
+  /** Resolves when all have a final answer, or the time is over. */
+  finish(): Promise<void>;
+}
+
+/** Makes a follower that ends at untilMs, of performance.now(). */
+export function createFollower(options: {
+  readonly clients: Clients;
+  readonly ledger: () => Ledger;
+  readonly untilMs: number;
+  readonly signal: AbortSignal;
+}): Follower {
+  const { clients, ledger, untilMs, signal } = options;
+  const polled: Shopper[] = [];
+  const watches = new Set<Promise<void>>();
+  const isOver = () => signal.aborted || performance.now() > untilMs;
+  let isComplete = false;
+
+  async function watch(shopper: Shopper): Promise<void> {
+    const { appointmentId } = shopper;
+    while (shopper.finalMs === undefined && !isOver()) {
+      const timeoutMs = Math.max(1, untilMs - performance.now());
+      let sentMs = performance.now();
+      const states = clients.watching.watchAppointment({ appointmentId }, { timeoutMs, signal });
+      try {
+        for await (const { appointment } of states) {
+          tell(shopper, appointment, sentMs);
+          // Each state that follows is newer than the one before it.
+          sentMs = performance.now();
+        }
+      } catch (error) {
+        if (!isTransient(error) && !isOver()) {
+          ledger().contradict(shopper, `could not be watched: ${error}`);
+          polled.push(shopper);
+          return;
+        }
+        await sleep(WATCH_AGAIN_MS, signal);
+      }
+    }
+    await checkCode(shopper);
+  }
+
+  /** A watcher is told CONFIRMED once the code is there to get. */
+  async function checkCode(shopper: Shopper): Promise<void> {
+    if (shopper.state !== AppointmentState.CONFIRMED || isOver()) {
+      return;
+    }
+    const { appointmentId } = shopper;
+    await clients.codes.getCode({ appointmentId }, { timeoutMs: CODE_MS }).catch((error) => {
+      if (isNotFound(error)) {
+        ledger().contradict(shopper, "saw CONFIRMED before there was a code");
+      }
+    });
+  }
+
+  async function ask(shopper: Shopper): Promise<void> {
+    const sentMs = performance.now();
+    const { appointmentId } = shopper;
+    try {
+      const { appointment } = await clients.watching.getAppointment(
+        { appointmentId },
+        { timeoutMs: POLL_MS },
+      );
+      tell(shopper, appointment, sentMs);
+    } catch (error) {
+      // Whether it is there is the certificate's question, whether it can be asked is tried again.
+      if (!isTransient(error) && !isNotFound(error)) {
+        throw error;
+      }
+    }
+  }
+
+  function tell(shopper: Shopper, appointment: Appointment | undefined, sentMs: number): void {
+    if (appointment) {
+      ledger().tellState(shopper, appointment, sentMs, performance.now());
+    }
+  }
+
+  async function poll(): Promise<void> {
+    let asked: Shopper[] = [];
+    while (!isOver() && !(isComplete && asked.length === 0 && polled.length === 0)) {
+      asked = asked.concat(polled.splice(0));
+      await runLanes(inOrder(asked), POLLS_MAX, ask);
+      asked = asked.filter(({ finalMs }) => finalMs === undefined);
+      await sleep(PAUSE_MS, signal);
+    }
+  }
+
+  const polling = poll();
+  // Whoever fails is heard of in finish().
+  polling.catch(() => {});
+  return {
+    follow: (shopper) => {
+      if (watches.size >= WATCHES_MAX) {
+        polled.push(shopper);
+        return;
+      }
+      const watching = watch(shopper).finally(() => watches.delete(watching));
+      watches.add(watching);
+    },
+    finish: async () => {
+      isComplete = true;
+      await polling;
+      await Promise.all(watches);
+      if (polled.length > 0) {
+        await poll();
+      }
+    },
+  };
+}
