@@ -11,7 +11,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["{services,deploy,test}/**/*.test.ts"],
-          exclude: [...NEEDS_STACK, "test/e2e/**"],
+          exclude: [...NEEDS_STACK, "test/e2e/**", "test/faults/**"],
         },
       },
       {
@@ -27,6 +27,15 @@ export default defineConfig({
           name: "e2e",
           include: ["test/e2e/**/*.test.ts"],
           testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
+          // Breaks what the other tests need, so it runs alone, after them.
+          name: "faults",
+          include: ["test/faults/**/*.test.ts"],
+          testTimeout: 180_000,
           hookTimeout: 120_000,
         },
       },

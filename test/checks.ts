@@ -18,7 +18,11 @@ export const CHECKS: readonly Step[] = [
     count: "exit",
   },
   { name: "buf lint", command: ["buf", "lint"], count: "exit" },
-  { name: "buf format", command: ["buf", "format", "--diff", "--exit-code", "proto"], count: "exit" },
+  {
+    name: "buf format",
+    command: ["buf", "format", "--diff", "--exit-code", "proto"],
+    count: "exit",
+  },
   {
     name: "buf breaking",
     command: ["buf", "breaking", "proto", "--against", "proto/baseline.binpb"],

@@ -82,7 +82,7 @@ async function main(): Promise<boolean> {
 async function runOnStack(stack: Stack, run: (step: Step) => Promise<void>): Promise<void> {
   const env = { ...stack.env, SLOTMESH_DATA: stack.dataFolder };
   try {
-    for (const project of ["stack", "e2e"]) {
+    for (const project of ["stack", "e2e", "faults"]) {
       await run({
         name: `${project} tests`,
         command: ["vitest", "run", "--project", project],

@@ -18,7 +18,7 @@ import { MethodOptions_IdempotencyLevel } from "@bufbuild/protobuf/wkt";
 import * as grpc from "@grpc/grpc-js";
 import { StatusSchema } from "#gen/google/rpc/status_pb.ts";
 import { PASS_HEADER } from "#shared/auth.ts";
-import { type Code, ConnectError } from "#shared/errors.ts";
+import { Code, ConnectError, toMeshError } from "#shared/errors.ts";
 
 const UNARY_MS = 2000;
 const HOP_MS = 50;
@@ -62,6 +62,8 @@ export function createMeshClient<Service extends DescService>(
     "grpc.initial_reconnect_backoff_ms": 100,
     "grpc.max_reconnect_backoff_ms": 2000,
     "grpc.enable_channelz": 0,
+    // Else all channels of a process to one address share one connection, and its 256 streams.
+    "grpc.use_local_subchannel_pool": 1,
     "grpc.service_config": JSON.stringify(serviceConfig(service)),
   });
   const methods = service.methods.map((method) => [
@@ -111,7 +113,7 @@ function unary(
         (error, response) => {
           options.signal?.removeEventListener("abort", cancel);
           if (error) {
-            reject(fromServiceError(error));
+            reject(fromServiceError(error, credential));
           } else {
             resolve(response as Message);
           }
@@ -143,7 +145,7 @@ function stream(channel: grpc.Client, method: DescMethod, credential: Credential
         yield response as Message;
       }
     } catch (error) {
-      throw fromServiceError(error as grpc.ServiceError);
+      throw fromServiceError(error as grpc.ServiceError, credential);
     } finally {
       options.signal?.removeEventListener("abort", cancel);
       call.cancel();
@@ -151,9 +153,20 @@ function stream(channel: grpc.Client, method: DescMethod, credential: Credential
   };
 }
 
+/** Codes that mean the caller's fault. Between services that is a bug of ours, not our own caller's. */
+const CALLERS_FAULT = new Set([
+  Code.InvalidArgument,
+  Code.Unauthenticated,
+  Code.PermissionDenied,
+  Code.Unimplemented,
+]);
+
 /** Turns what grpc-js throws into the error that the other side threw. */
-function fromServiceError(error: grpc.ServiceError): ConnectError {
+function fromServiceError(error: grpc.ServiceError, credential: Credential): ConnectError {
   const ours = new ConnectError(error.details ?? error.message, error.code as number as Code);
+  if (credential && "pass" in credential && CALLERS_FAULT.has(ours.code)) {
+    return toMeshError(new Error(`another service refused our call: ${ours.message}`));
+  }
   const details = error.metadata?.get("grpc-status-details-bin")[0];
   if (Buffer.isBuffer(details)) {
     for (const any of fromBinary(StatusSchema, details).details) {

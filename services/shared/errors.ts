@@ -86,6 +86,10 @@ const AWAY = new Set([
   "POOL_CLOSED",
 ]);
 
+/** What Vitess puts into its messages for reasons that pass, whatever the error number. */
+const VITESS_TRANSIENT =
+  /rpc error: code = (Unavailable|Aborted|ResourceExhausted|DeadlineExceeded|Canceled|ClusterEvent)/;
+
 /** Messages without a code that mean the same. */
 const AWAY_MESSAGE =
   /Command timed out|Connection is closed|Stream isn't writeable|max retries per request|closed state|LOADING|READONLY|MASTERDOWN/i;
@@ -103,6 +107,7 @@ export function isTransient(error: unknown): boolean {
   return (
     (errno !== undefined && MYSQL_TRANSIENT.has(errno)) ||
     (code !== undefined && AWAY.has(code)) ||
+    VITESS_TRANSIENT.test(message) ||
     AWAY_MESSAGE.test(message)
   );
 }

@@ -11,7 +11,7 @@
 
 import { type Consumer, type EachBatchPayload, Kafka, logLevel } from "kafkajs";
 import { createBatcher } from "#shared/batch.ts";
-import { Code, meshError } from "#shared/errors.ts";
+import { Code, isTransient, meshError } from "#shared/errors.ts";
 import type { Logger } from "#shared/log.ts";
 import { backoffMs, sleep } from "#shared/time.ts";
 
@@ -166,7 +166,8 @@ export async function openReceiver(
     allowAutoTopicCreation: false,
     maxWaitTimeInMs: 500,
     maxBytesPerPartition: 512 * 1024,
-    retry: { retries: 10, initialRetryTime: 100, maxRetryTime: RETRY_MAX_MS },
+    // Few, so that a consumer whose brokers went away begins anew soon after they are back.
+    retry: { retries: 3, initialRetryTime: 100, maxRetryTime: 500 },
   });
   let lastEventAtMs = Date.now();
   const seen = () => {
@@ -259,9 +260,12 @@ async function handleUntilDone(
       await handle(records);
       return true;
     } catch (error) {
-      const { message, stack } = error as Error;
-      const cause = ((error as Error).cause as Error | undefined)?.message;
-      logger.warn({ attempt, message, cause, stack }, "records could not be handled: again soon");
+      if (isTransient(error)) {
+        const { message } = error as Error;
+        logger.warn({ attempt, cause: message }, "records could not be handled: again soon");
+      } else {
+        logger.error({ attempt, err: error }, "records met a bug: again soon");
+      }
       await sleep(backoffMs(attempt, RETRY_BASE_MS, RETRY_MAX_MS));
     }
   }

@@ -4,16 +4,17 @@
 import type { Appointment } from "#gen/slotmesh/scheduling/v1/appointment_pb.ts";
 import { AppointmentState } from "#gen/slotmesh/scheduling/v1/appointment_pb.ts";
 import { sleep } from "#shared/time.ts";
-import { inOrder, isNotFound, isTransient, runLanes } from "./lanes.ts";
+import { inOrder, isNotFound, isTransient, nameOfError, runLanes } from "./lanes.ts";
 import type { Ledger, Shopper } from "./ledger.ts";
 import type { Clients } from "./mesh.ts";
 
-const WATCHES_MAX = 50;
+/** Below the 256 streams of a connection: the polls share it. */
+const WATCHES_MAX = 200;
 const POLLS_MAX = 16;
 const POLL_MS = 5000;
 const CODE_MS = 5000;
 /** Between two rounds of asking. */
-const PAUSE_MS = 50;
+const PAUSE_MS = 250;
 const WATCH_AGAIN_MS = 200;
 
 /** Follows those who were let in. */
@@ -27,12 +28,13 @@ export interface Follower {
 /** Makes a follower that ends at untilMs, of performance.now(). */
 export function createFollower(options: {
   readonly clients: Clients;
-  readonly ledger: () => Ledger;
+  readonly ledger: Ledger;
   readonly untilMs: number;
   readonly signal: AbortSignal;
 }): Follower {
   const { clients, ledger, untilMs, signal } = options;
   const polled: Shopper[] = [];
+  const unaskable = new Set<Shopper>();
   const watches = new Set<Promise<void>>();
   const isOver = () => signal.aborted || performance.now() > untilMs;
   let isComplete = false;
@@ -51,7 +53,7 @@ export function createFollower(options: {
         }
       } catch (error) {
         if (!isTransient(error) && !isOver()) {
-          ledger().contradict(shopper, `could not be watched: ${error}`);
+          ledger.contradict(shopper, `could not be watched: ${nameOfError(error)}`);
           polled.push(shopper);
           return;
         }
@@ -69,7 +71,7 @@ export function createFollower(options: {
     const { appointmentId } = shopper;
     await clients.codes.getCode({ appointmentId }, { timeoutMs: CODE_MS }).catch((error) => {
       if (isNotFound(error)) {
-        ledger().contradict(shopper, "saw CONFIRMED before there was a code");
+        ledger.contradict(shopper, "saw CONFIRMED before there was a code");
       }
     });
   }
@@ -84,16 +86,17 @@ export function createFollower(options: {
       );
       tell(shopper, appointment, sentMs);
     } catch (error) {
-      // Whether it is there is the certificate's question, whether it can be asked is tried again.
+      // Not found is not final: what was queued may not have been written yet.
       if (!isTransient(error) && !isNotFound(error)) {
-        throw error;
+        ledger.contradict(shopper, `could not be asked about: ${nameOfError(error)}`);
+        unaskable.add(shopper);
       }
     }
   }
 
   function tell(shopper: Shopper, appointment: Appointment | undefined, sentMs: number): void {
     if (appointment) {
-      ledger().tellState(shopper, appointment, sentMs, performance.now());
+      ledger.tellState(shopper, appointment, sentMs, performance.now());
     }
   }
 
@@ -102,14 +105,12 @@ export function createFollower(options: {
     while (!isOver() && !(isComplete && asked.length === 0 && polled.length === 0)) {
       asked = asked.concat(polled.splice(0));
       await runLanes(inOrder(asked), POLLS_MAX, ask);
-      asked = asked.filter(({ finalMs }) => finalMs === undefined);
+      asked = asked.filter((shopper) => shopper.finalMs === undefined && !unaskable.has(shopper));
       await sleep(PAUSE_MS, signal);
     }
   }
 
   const polling = poll();
-  // Whoever fails is heard of in finish().
-  polling.catch(() => {});
   return {
     follow: (shopper) => {
       if (watches.size >= WATCHES_MAX) {

@@ -74,8 +74,8 @@ export async function redeemCodes(
     const here = clerks.get(storeId) as Clerk;
     const other = elsewhere === storeId ? undefined : clerks.get(elsewhere);
     try {
-      const fault = await redeemOne(shopper, here, other, signal);
-      redeemed += Number(fault !== "was not redeemed");
+      const { isRedeemed, fault } = await redeemOne(shopper, here, other, signal);
+      redeemed += Number(isRedeemed);
       if (fault !== undefined) {
         failures.push(`the code of ${shopper.shopperId} ${fault}`);
       }
@@ -91,13 +91,13 @@ interface Clerk {
   readonly codes: MeshClient<typeof CodesService>;
 }
 
-/** Redeems one code in every way that must and must not work. Returns what went wrong. */
+/** Redeems one code in every way that must and must not work. Says what went wrong first. */
 async function redeemOne(
   { code, requestId }: Shopper,
   here: Clerk,
   elsewhere: Clerk | undefined,
   signal: AbortSignal,
-): Promise<string | undefined> {
+): Promise<{ readonly isRedeemed: boolean; readonly fault?: string }> {
   const patience = { untilMs: performance.now() + PATIENCE_MS, signal };
   const redeem = ({ codes, storeId }: Clerk, times: string) =>
     withRetries(
@@ -111,24 +111,24 @@ async function redeemOne(
   if (elsewhere) {
     const { outcome } = await redeem(elsewhere, "elsewhere");
     if (outcome !== RedeemOutcome.WRONG_STORE) {
-      return `was answered "${outcomeName(outcome)}" at another store`;
+      return { isRedeemed: false, fault: `was ${outcomeName(outcome)} at another store` };
     }
   }
   const first = await redeem(here, "first");
   if (first.outcome !== RedeemOutcome.REDEEMED) {
-    return "was not redeemed";
+    return { isRedeemed: false, fault: `was ${outcomeName(first.outcome)} at its store` };
   }
   const receipt = first.code?.redemption?.redemptionId;
   const again = await redeem(here, "first");
   const isSame = again.code?.redemption?.redemptionId === receipt && receipt !== undefined;
   if (again.outcome !== RedeemOutcome.REDEEMED || !isSame) {
-    return "was not given the same receipt for the same request";
+    return { isRedeemed: true, fault: "has no same receipt for the same request" };
   }
   const second = await redeem(here, "second");
   if (second.outcome !== RedeemOutcome.ALREADY_REDEEMED) {
-    return `was answered "${outcomeName(second.outcome)}" when it was redeemed a second time`;
+    return { isRedeemed: true, fault: `was ${outcomeName(second.outcome)} the second time` };
   }
-  return undefined;
+  return { isRedeemed: true };
 }
 
 function outcomeName(outcome: RedeemOutcome): string {

@@ -150,6 +150,9 @@ function orderOf(shoppers: readonly Shopper[], near: number, random: () => numbe
 
 /** Takes one out, whichever. */
 function takeAny<Item>(items: Item[], random: () => number): Item | undefined {
+  if (items.length === 0) {
+    return undefined;
+  }
   const index = Math.floor(random() * items.length);
   const taken = items[index];
   items[index] = items[items.length - 1] as Item;

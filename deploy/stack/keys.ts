@@ -1,0 +1,31 @@
+// The mesh's secrets of this installation, made once: the key of the passes inside the mesh, and the
+// key that Identity signs tokens with. Whoever can read this folder can be anyone.
+import { generateKeyPairSync, randomBytes } from "node:crypto";
+import { existsSync, linkSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+const MESH_KEY_BYTES = 32;
+
+/** Makes the keys that are missing. */
+export function ensureKeys(folder: string): void {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  writeOnce(join(folder, "mesh.key"), () => `${randomBytes(MESH_KEY_BYTES).toString("hex")}\n`);
+  writeOnce(join(folder, "identity-signing.pem"), () => {
+    const pair = generateKeyPairSync("ec", { namedCurve: "P-256" });
+    return pair.privateKey.export({ type: "pkcs8", format: "pem" }).toString();
+  });
+}
+
+/** Of two starts at once, one makes the file and the other finds it: link never replaces. */
+function writeOnce(path: string, content: () => string): void {
+  if (existsSync(path)) return;
+  const temporary = `${path}.${process.pid}`;
+  writeFileSync(temporary, content(), { mode: 0o600, flush: true });
+  try {
+    linkSync(temporary, path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  } finally {
+    rmSync(temporary, { force: true });
+  }
+}

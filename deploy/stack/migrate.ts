@@ -1,0 +1,35 @@
+// `npm run migrate`: brings the tables of a running Vitess to what this build knows.
+import { join } from "node:path";
+import { migrate } from "#shared/migrate.ts";
+import { environmentHelp, loadConfig } from "./config.ts";
+import { isHelp } from "./flags.ts";
+import { sayToStdout } from "./say.ts";
+import { findRunningStack } from "./stack.ts";
+import { vtgateDsn } from "./vtcombo.ts";
+
+const HELP = `npm run migrate
+
+Applies the migrations that are missing, services/<service>/sql/NNNN_verb_noun.sql to the keyspace
+<service> and services/<service>/sql/global/NNNN_verb_noun.sql to the keyspace global, and writes them
+down in global.schema_migration. npm start does the same by itself.
+
+The database is the running mesh of this data folder, else SLOTMESH_MYSQL_DSN.
+
+Options:
+  --help     this text
+
+${environmentHelp()}`;
+
+const say = sayToStdout();
+if (!isHelp(HELP, say)) {
+  try {
+    const config = loadConfig();
+    const running = findRunningStack(config.dataFolder);
+    const dsn = config.given.mysqlDsn ?? running?.env.SLOTMESH_MYSQL_DSN ?? vtgateDsn(config);
+    const applied = await migrate({ dsn, servicesFolder: join(config.checkout, "services"), say });
+    say(applied === 0 ? "nothing to apply" : `${applied} applied`);
+  } catch (error) {
+    say(`migrate: ${error instanceof Error ? error.message : error}`);
+    process.exitCode = 1;
+  }
+}

@@ -1,0 +1,66 @@
+// `npm start`: brings up the mesh, prints where everything is, and keeps it up until Ctrl-C.
+import { environmentHelp } from "./config.ts";
+import { isHelp } from "./flags.ts";
+import { sayToStdout } from "./say.ts";
+import { type Stack, startStack } from "./stack.ts";
+import { printTable } from "./table.ts";
+
+const HELP = `npm start
+
+Starts the whole mesh on this machine and keeps it running until Ctrl-C: MySQL, Vitess, a Kafka
+broker, Redis, the tables, and the four services. The first start fetches and builds what is missing
+and takes minutes; later ones take seconds. A part that ends is started again.
+
+The first Ctrl-C stops everything in order, a second one kills it. Nothing is lost either way.
+
+Options:
+  --help     this text
+
+${environmentHelp()}`;
+
+/** A signal sooner after the first is the same Ctrl-C: npm passes on what the terminal sent to us too. */
+const SAME_SIGNAL_MS = 500;
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+const say = sayToStdout();
+if (!isHelp(HELP, say)) await main();
+
+async function main(): Promise<void> {
+  const interrupt = new AbortController();
+  const kill = new AbortController();
+  let stack: Stack | undefined;
+  let firstSignalMs: number | undefined;
+  const onSignal = (signal: NodeJS.Signals) => {
+    if (firstSignalMs === undefined) {
+      firstSignalMs = performance.now();
+      say(`${signal}: stopping; again to kill`);
+      interrupt.abort(new Error(`interrupted by ${signal}`));
+      if (stack) void stop(stack);
+    } else if (performance.now() - firstSignalMs > SAME_SIGNAL_MS) {
+      say(`${signal} again: killing everything`);
+      kill.abort();
+      process.exit(1);
+    }
+  };
+  for (const signal of SIGNALS) process.on(signal, onSignal);
+
+  try {
+    stack = await startStack({ say, signal: interrupt.signal, kill: kill.signal });
+  } catch (error) {
+    say(`slotmesh did not start: ${error instanceof Error ? error.message : error}`);
+    process.exit(1);
+  }
+  if (interrupt.signal.aborted) return stop(stack);
+  printTable(stack, say);
+}
+
+async function stop(stack: Stack): Promise<void> {
+  try {
+    await stack.stop();
+    say("stopped");
+    process.exit(0);
+  } catch (error) {
+    say(`slotmesh did not stop cleanly: ${error instanceof Error ? error.message : error}`);
+    process.exit(1);
+  }
+}

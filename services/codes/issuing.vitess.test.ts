@@ -1,0 +1,280 @@
+import { randomInt } from "node:crypto";
+import { afterAll, expect, test } from "vitest";
+import { ErrorInfoSchema } from "#gen/google/rpc/error_details_pb.ts";
+import { CodeState } from "#gen/slotmesh/codes/v1/code_pb.ts";
+import { IssuingService } from "#gen/slotmesh/codes/v1/issuing_service_pb.ts";
+import type { Role } from "#shared/auth.ts";
+import { Code, ConnectError } from "#shared/errors.ts";
+import { clientAs } from "#shared/testing.ts";
+import { drawNumber } from "./issuing.ts";
+import { codesService } from "./service.ts";
+import { openCodes, rejection, uniqueAppointment } from "./testing.ts";
+
+const { LIVE, REVOKED, REDEEMED, EXPIRED } = CodeState;
+
+const codes = openCodes();
+const { issuing, clerk, store, wish, digitsOf } = codes;
+afterAll(() => codes.database.stop());
+
+/** Draws from ten numbers that other tests hardly meet, so that collisions are certain. */
+function drawFromTen(): () => number {
+  const first = randomInt(99_999) * 10;
+  return () => first + randomInt(10);
+}
+
+test("an issued code is six digits and the suffix of its appointment", async () => {
+  const issue = wish("07");
+  expect((await issuing.issueCodes({ issues: [issue] })).states).toEqual([LIVE]);
+  expect(await digitsOf(issue)).toMatch(/^[0-9]{6}07$/);
+});
+
+test("issuing twice gives the same codes, also for a batch that holds one appointment twice", async () => {
+  const issues = ["00", "07", "31", "99"].map((suffix) => wish(suffix));
+  await issuing.issueCodes({ issues });
+  const first = await Promise.all(issues.map(digitsOf));
+  const again = await issuing.issueCodes({ issues: [...issues, ...issues] });
+  expect(again.states).toEqual(new Array(8).fill(LIVE));
+  expect(await Promise.all(issues.map(digitsOf))).toEqual(first);
+});
+
+test("a thousand codes over all suffixes take one statement a shard and no reading", async () => {
+  // Draws what no other test has live, so that no collision by chance takes another round.
+  const live = await codes.database.select<{ active_code: string }>(
+    "select active_code from pickup_code where active_code is not null limit 9000",
+  );
+  const taken = new Set(live.map((row) => Number(row.active_code.slice(0, 6))));
+  const draw = (): number => {
+    const drawn = drawNumber();
+    return taken.has(drawn) ? draw() : taken.add(drawn) && drawn;
+  };
+  const seen: string[] = [];
+  const counted = openCodes({ draw, before: (kind) => void seen.push(kind) });
+  const issues = Array.from({ length: 1000 }, (_, index) =>
+    counted.wish(String(index % 100).padStart(2, "0")),
+  );
+  const { states } = await counted.issuing.issueCodes({ issues });
+  expect(states).toEqual(new Array(1000).fill(LIVE));
+  expect(seen).toEqual(["write", "write", "write", "write"]);
+  const appointmentIds = issues.map(({ appointmentId }) => appointmentId);
+  expect((await counted.issuing.countCodes({ appointmentIds })).codes).toBe(1000);
+  const rows = await counted.database.select<{ appointment_id: string; code: string }>(
+    "select appointment_id, code from pickup_code where tenant_id = ?",
+    [counted.tenantId],
+  );
+  expect(new Set(rows.map(({ code }) => code)).size).toBe(1000);
+  expect(rows.every((row) => row.code.slice(-2) === row.appointment_id.slice(-2))).toBe(true);
+  await counted.issuing.revokeCodes({ revokes: issues });
+  await counted.database.stop();
+});
+
+test("one batch sent ten times at once is issued once", async () => {
+  const issues = Array.from({ length: 200 }, (_, index) =>
+    wish(String(index % 100).padStart(2, "0")),
+  );
+  const written: number[] = [];
+  const insert = store.insertCodes;
+  const watched = openCodes({
+    store: {
+      ...store,
+      insertCodes: async (rows) => {
+        const count = await insert(rows);
+        written.push(count);
+        return count;
+      },
+    },
+  });
+  const answers = await Promise.all(
+    Array.from({ length: 10 }, () => watched.issuing.issueCodes({ issues })),
+  );
+  expect(answers.flatMap(({ states }) => states)).toEqual(new Array(2000).fill(LIVE));
+  expect(written.reduce((sum, count) => sum + count)).toBe(200);
+  await watched.database.stop();
+});
+
+test("a batch whose answer is lost is issued once all the same", async () => {
+  let lost = 0;
+  const flaky = openCodes({
+    after: () => {
+      lost += 1;
+      if (lost === 1) {
+        throw Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" });
+      }
+    },
+  });
+  const issues = [flaky.wish("12"), flaky.wish("13")];
+  expect((await flaky.issuing.issueCodes({ issues })).states).toEqual([LIVE, LIVE]);
+  expect(lost).toBe(2);
+  await flaky.database.stop();
+});
+
+test("where a suffix has ten codes, the tenth is still issued, and the eleventh is refused", async () => {
+  const narrow = openCodes({ draw: drawFromTen() });
+  const issues = Array.from({ length: 11 }, () => narrow.wish("41"));
+  for (const issue of issues.slice(0, 10)) {
+    expect((await narrow.issuing.issueCodes({ issues: [issue] })).states).toEqual([LIVE]);
+  }
+  const held = await Promise.all(issues.slice(0, 10).map(narrow.digitsOf));
+  expect(new Set(held).size).toBe(10);
+
+  const error = await rejection(narrow.issuing.issueCodes({ issues: issues.slice(10) }));
+  expect(error).toBeInstanceOf(ConnectError);
+  const { code, rawMessage } = error as ConnectError;
+  expect(code).toBe(Code.ResourceExhausted);
+  expect(rawMessage).toMatch(
+    /^suffix 41 has \d+ live codes, and 8 rounds found no free one; the rest of the batch has its codes: call again with the same batch$/,
+  );
+  const [info] = (error as ConnectError).findDetails(ErrorInfoSchema);
+  expect(info?.reason).toBe("NO_FREE_CODE");
+  expect(info?.metadata.suffix).toBe("41");
+  expect(Number(info?.metadata.live)).toBeGreaterThanOrEqual(10);
+  expect(held.some((digits) => JSON.stringify(info).includes(digits))).toBe(false);
+
+  // A code that comes free is found.
+  await narrow.issuing.revokeCodes({ revokes: issues.slice(0, 1) });
+  expect((await narrow.issuing.issueCodes({ issues: issues.slice(10) })).states).toEqual([LIVE]);
+  expect(await narrow.digitsOf(issues[10] as (typeof issues)[0])).toBe(held[0]);
+  await narrow.issuing.revokeCodes({ revokes: issues });
+  await narrow.database.stop();
+});
+
+test("a batch with one appointment too many issues the others, and again changes none of them", async () => {
+  const narrow = openCodes({ draw: drawFromTen() });
+  const issues = Array.from({ length: 11 }, () => narrow.wish("42"));
+  for (const _ of [1, 2]) {
+    const error = await rejection(narrow.issuing.issueCodes({ issues }));
+    expect((error as ConnectError).code).toBe(Code.ResourceExhausted);
+    const held = await Promise.all(issues.map(narrow.digitsOf));
+    expect(held.filter((digits) => digits !== "").length).toBe(10);
+    expect(new Set(held).size).toBe(11);
+  }
+  await narrow.issuing.revokeCodes({ revokes: issues });
+  await narrow.database.stop();
+});
+
+test("twelve appointments that race for ten codes leave ten of them with one each", async () => {
+  const narrow = openCodes({ draw: drawFromTen() });
+  const issues = Array.from({ length: 12 }, () => narrow.wish("43"));
+  const answers = await Promise.all(
+    issues.map((issue) => rejection(narrow.issuing.issueCodes({ issues: [issue] }))),
+  );
+  expect(answers.filter((error) => error === undefined).length).toBe(10);
+  const held = (await Promise.all(issues.map(narrow.digitsOf))).filter((digits) => digits !== "");
+  expect(new Set(held).size).toBe(10);
+  await narrow.issuing.revokeCodes({ revokes: issues });
+  await narrow.database.stop();
+});
+
+test("an appointment revoked before it is issued never gets a code", async () => {
+  const issue = wish("77");
+  expect((await issuing.revokeCodes({ revokes: [issue] })).states).toEqual([REVOKED]);
+  expect((await issuing.issueCodes({ issues: [issue, wish("77")] })).states).toEqual([
+    REVOKED,
+    LIVE,
+  ]);
+  expect(await digitsOf(issue)).toBe("");
+  const { codes: count } = await issuing.countCodes({ appointmentIds: [issue.appointmentId] });
+  expect(count).toBe(0);
+});
+
+test("revoking kills live codes and tombstones, leaves redeemed ones, and says so again", async () => {
+  const [live, redeemed, gone, fresh] = ["00", "30", "60", "90"].map((suffix) => wish(suffix));
+  if (!live || !redeemed || !gone || !fresh) throw new Error("four wishes");
+  await issuing.issueCodes({ issues: [live, redeemed, gone] });
+  await issuing.revokeCodes({ revokes: [gone] });
+  await clerk.redeemCode({
+    code: await digitsOf(redeemed),
+    storeId: codes.storeId,
+    requestId: "r",
+  });
+  for (const _ of [1, 2]) {
+    const { states } = await issuing.revokeCodes({ revokes: [live, redeemed, gone, fresh] });
+    expect(states).toEqual([REVOKED, REDEEMED, REVOKED, REVOKED]);
+  }
+});
+
+test("revoke against issue, 50 at once: whichever comes first, no code is live in the end", async () => {
+  const wishes = Array.from({ length: 50 }, (_, index) => wish(String(index * 2).padStart(2, "0")));
+  await Promise.all(
+    wishes.flatMap((one, index) => {
+      const both = [
+        () => issuing.issueCodes({ issues: [one] }),
+        () => issuing.revokeCodes({ revokes: [one] }),
+      ];
+      return (index % 2 ? both.reverse() : both).map((call) => call());
+    }),
+  );
+  const { states } = await issuing.issueCodes({ issues: wishes });
+  expect(states).toEqual(new Array(50).fill(REVOKED));
+});
+
+test("counting takes in live, expired and redeemed codes, each appointment once", async () => {
+  const live = wish("05");
+  const expired = wish("35", { expiresAtMs: Date.now() - 1 });
+  const redeemed = wish("65");
+  const revoked = wish("95");
+  const issues = [live, expired, redeemed, revoked];
+  expect((await issuing.issueCodes({ issues })).states).toEqual([LIVE, EXPIRED, LIVE, LIVE]);
+  await issuing.revokeCodes({ revokes: [revoked] });
+  await clerk.redeemCode({
+    code: await digitsOf(redeemed),
+    storeId: codes.storeId,
+    requestId: "r",
+  });
+  const appointmentIds = [...issues, ...issues].map(({ appointmentId }) => appointmentId);
+  appointmentIds.push(uniqueAppointment("15"));
+  expect((await issuing.countCodes({ appointmentIds })).codes).toBe(3);
+});
+
+test("what would not fit is refused before INSERT IGNORE could clip it", async () => {
+  const tooLarge = { ...wish("07"), storeId: "9223372036854775808" };
+  await expect(issuing.issueCodes({ issues: [tooLarge] })).rejects.toThrow(
+    "[invalid_argument] store_id is beyond 2^63 - 1: there is no such store",
+  );
+  await expect(issuing.revokeCodes({ revokes: [tooLarge] })).rejects.toThrow(
+    "[invalid_argument] store_id is beyond 2^63 - 1: there is no such store",
+  );
+  const tooLate = wish("07");
+  tooLate.expireTime.seconds = 253_402_300_800n;
+  await expect(issuing.issueCodes({ issues: [tooLate] })).rejects.toThrow(
+    "[invalid_argument] expire_time is not between the years 1970 and 9999",
+  );
+  await expect(
+    issuing.issueCodes({ issues: [{ ...wish("07"), tenantId: "t".repeat(33) }] }),
+  ).rejects.toThrow("must be at most 32 characters");
+});
+
+test("ids of the longest kind, in any script, come back whole", async () => {
+  const longest = { ...wish("07"), tenantId: "店".repeat(32), shopperId: "𝓼".repeat(64) };
+  await issuing.issueCodes({ issues: [longest] });
+  const record = await store.findByAppointment(
+    longest.appointmentId,
+    longest.tenantId,
+    longest.shopperId,
+  );
+  expect(record).toMatchObject({ tenantId: longest.tenantId, shopperId: longest.shopperId });
+});
+
+test.each<Role>(["anonymous", "shopper", "staff", "manager", "operator"])(
+  "the role %s may not issue, revoke or count",
+  async (role) => {
+    const methods = codesService({
+      store,
+      shards: { forEachShard: () => Promise.reject(new Error("came through")) },
+      ids: { next: () => "1" },
+    });
+    const client = clientAs(IssuingService, methods, { role, tenantId: codes.tenantId });
+    const refused = role === "anonymous" ? Code.Unauthenticated : Code.PermissionDenied;
+    const answers = await Promise.all(
+      [
+        client.issueCodes({ issues: [wish("07")] }),
+        client.revokeCodes({ revokes: [wish("07")] }),
+        client.countCodes({ appointmentIds: [uniqueAppointment("07")] }),
+      ].map(rejection),
+    );
+    expect(answers.map((error) => (error as ConnectError).code)).toEqual([
+      refused,
+      refused,
+      refused,
+    ]);
+  },
+);

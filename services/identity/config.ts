@@ -1,0 +1,33 @@
+// Identity's settings, and those of its token script. The only file here that reads process.env.
+
+import { fileURLToPath } from "node:url";
+import { type MeshConfig, PORTS, readInteger, readMeshConfig, readString } from "#shared/config.ts";
+
+const DRAIN_MS = 2000;
+const DRAIN_MS_MAX = 60_000;
+const KEY_DIR = fileURLToPath(new URL("../../.data/keys", import.meta.url));
+
+/** What Identity needs to know. */
+export interface IdentityConfig extends MeshConfig {
+  /** The gRPC port. */
+  readonly port: number;
+  /** The port of the public keys. */
+  readonly httpPort: number;
+  /** How long health says NOT_SERVING before calls are refused. */
+  readonly drainMs: number;
+}
+
+/** Reads the environment. */
+export function readConfig(env = process.env): IdentityConfig {
+  return {
+    ...readMeshConfig(env),
+    port: readInteger(env, "SLOTMESH_IDENTITY_PORT", 50051, PORTS),
+    httpPort: readInteger(env, "SLOTMESH_IDENTITY_HTTP_PORT", 50061, PORTS),
+    drainMs: readInteger(env, "SLOTMESH_DRAIN_MS", DRAIN_MS, { min: 0, max: DRAIN_MS_MAX }),
+  };
+}
+
+/** Reads the folder of keys for a script that runs beside the mesh, not in it. */
+export function readKeyDir(env = process.env): string {
+  return readString(env, "SLOTMESH_KEY_DIR", KEY_DIR);
+}

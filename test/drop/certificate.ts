@@ -1,0 +1,339 @@
+// The certificate of a drop: what came of it, and whether every promise was kept. Pure: it judges and
+// formats what was found, so each violation has a test that sees it fail.
+
+/** A slot's spots as the mesh itself counts them. */
+export interface AuditFacts {
+  readonly totalSpots: number;
+  readonly availableSpots: number;
+  readonly lockedSpots: number;
+  readonly claimedSpots: number;
+  readonly confirmedSpots: number;
+  readonly confirmedAppointments: number;
+  readonly doubledShoppers: number;
+  readonly codes: number;
+  /** Absent if admission does not know the slot. */
+  readonly admissionFreeSpots?: number | undefined;
+  readonly drifts: readonly string[];
+}
+
+/** A slot, as the shoppers saw it and as the mesh counts it. */
+export interface SlotFacts {
+  readonly store: string;
+  /** As people read it, with its zone. */
+  readonly localTime: string;
+  readonly totalSpots: number;
+  /** How many spots all who came for it wanted together. */
+  readonly wantedSpots: number;
+  /** The smallest party that was told, in the end, that it is sold out. */
+  readonly smallestRefused?: number;
+  /** What shoppers were told they have. */
+  readonly confirmedSpots: number;
+  readonly confirmedShoppers: number;
+  readonly audit: AuditFacts | { readonly failure: string };
+}
+
+/** A number for each name. */
+export type Tally = Readonly<Record<string, number>>;
+
+/** What was found. */
+export interface Facts {
+  readonly runId: string;
+  readonly seed: number;
+  readonly shoppers: number;
+  readonly duplicates: number;
+  readonly partyMax: number;
+  readonly sent: number;
+  /** Of these, sent before all had their first answer. */
+  readonly sentInLoad: number;
+  readonly retries: number;
+  readonly admitted: number;
+  /** Shoppers who never were let in, by the last answer. */
+  readonly refusedAtOnce: Tally;
+  /** Shoppers who were let in and refused then, by reason. */
+  readonly refusedLater: Tally;
+  /** Shoppers who were let in and ended otherwise, by state. */
+  readonly endedOtherwise: Tally;
+  readonly confirmed: number;
+  /** Shoppers who were let in and have no final answer. */
+  readonly unanswered: number;
+  /** Shoppers whose first request was never answered. */
+  readonly unheard: number;
+  /** Requests that failed for good, by what was said. */
+  readonly failures: Tally;
+  readonly contradictions: readonly string[];
+  readonly codes: {
+    readonly issued: number;
+    readonly distinct: number;
+    readonly faults: readonly string[];
+  };
+  readonly redemptions: {
+    readonly tried: number;
+    readonly redeemed: number;
+    readonly failures: readonly string[];
+  };
+  readonly slots: readonly SlotFacts[];
+  readonly latencyMs: { readonly p50: number; readonly p99: number; readonly max: number };
+  /** From the first request until all had their first answer. */
+  readonly answeredMs: number;
+  /** From the first request until all who were let in had their final answer. */
+  readonly settledMs: number;
+}
+
+/** The one refusal that a drop is made to cause, as outcomes and as refusals name it. */
+export const SOLD_OUT = "sold out";
+
+const SENTENCES_MAX = 40;
+
+/** Says in sentences which promises were not kept. None: the drop is certified. */
+export function judge(facts: Facts): string[] {
+  const { confirmed, codes, redemptions } = facts;
+  const accounted =
+    confirmed + sum(facts.refusedLater) + sum(facts.endedOtherwise) + facts.unanswered;
+  return [
+    ...facts.slots.flatMap(judgeSlot),
+    ...facts.contradictions,
+    ...unexpected(facts.refusedAtOnce, "at once"),
+    ...unexpected(facts.refusedLater, "after they were let in"),
+    ...Object.entries(facts.endedOtherwise).map(
+      ([state, count]) => `${of(count, "appointment")} ended as ${state}: nobody asked for that`,
+    ),
+    ...when(facts.unanswered > 0, `${of(facts.unanswered, "shopper")} got no final answer`),
+    ...when(facts.unheard > 0, `${of(facts.unheard, "shopper")} got no answer at all`),
+    ...Object.entries(facts.failures).map(
+      ([failure, count]) => `${of(count, "request")} failed for good: ${failure}`,
+    ),
+    ...when(
+      accounted !== facts.admitted,
+      `${facts.admitted} were let in and ${accounted} are accounted for`,
+    ),
+    ...when(
+      facts.admitted + sum(facts.refusedAtOnce) + facts.unheard !== facts.shoppers,
+      `${facts.shoppers} came, ${facts.admitted} were let in, ${sum(facts.refusedAtOnce)} were ` +
+        `refused at once, ${facts.unheard} heard nothing: that does not add up`,
+    ),
+    ...when(
+      codes.issued !== confirmed,
+      `${of(confirmed, "confirmed appointment")} ${confirmed === 1 ? "has" : "have"} ${of(codes.issued, "code")}`,
+    ),
+    ...when(
+      codes.distinct !== codes.issued,
+      `${of(codes.issued - codes.distinct, "code")} of ${codes.issued} came twice`,
+    ),
+    ...codes.faults,
+    ...redemptions.failures,
+    ...when(
+      redemptions.redeemed !== redemptions.tried,
+      `${redemptions.redeemed} of ${of(redemptions.tried, "code")} could be redeemed`,
+    ),
+  ];
+}
+
+/** Formats the whole certificate, the verdict last. */
+export function formatCertificate(facts: Facts): string {
+  const violations = judge(facts);
+  return [
+    "",
+    `DROP CERTIFICATE   run ${facts.runId}   seed ${facts.seed}`,
+    "",
+    ...formatCounts(facts),
+    "",
+    ...formatSlots(facts.slots),
+    "",
+    ...formatTimes(facts),
+    "",
+    ...formatVerdict(facts, violations),
+  ].join("\n");
+}
+
+function judgeSlot(slot: SlotFacts): string[] {
+  const name = `${slot.store}, ${slot.localTime}:`;
+  const { audit } = slot;
+  if ("failure" in audit) {
+    return [`${name} it could not be audited: ${audit.failure}`];
+  }
+  const free = audit.availableSpots;
+  const taken = audit.lockedSpots + audit.claimedSpots;
+  const wanted = Math.min(slot.wantedSpots, slot.totalSpots);
+  const refused = slot.smallestRefused;
+  const sentences = [
+    ...when(
+      audit.totalSpots !== slot.totalSpots,
+      `${slot.totalSpots} spots were opened and it has ${audit.totalSpots}`,
+    ),
+    ...when(
+      taken > slot.totalSpots || audit.confirmedSpots > slot.totalSpots,
+      `${Math.max(taken, audit.confirmedSpots)} spots of ${slot.totalSpots} are sold: oversold`,
+    ),
+    ...when(
+      free + taken !== slot.totalSpots,
+      `${free} free and ${taken} taken of ${slot.totalSpots}`,
+    ),
+    ...when(
+      refused !== undefined && free >= refused,
+      `${free} spots are free, and a party of ${refused} was told it is sold out`,
+    ),
+    ...when(
+      refused === undefined && taken !== wanted,
+      `${taken} spots are sold, ${wanted} could have been, and nobody was refused`,
+    ),
+    ...when(
+      slot.confirmedSpots !== audit.confirmedSpots ||
+        slot.confirmedShoppers !== audit.confirmedAppointments,
+      `shoppers were told of ${of(slot.confirmedShoppers, "appointment")} with ${slot.confirmedSpots} ` +
+        `spots, the rows have ${audit.confirmedAppointments} with ${audit.confirmedSpots}`,
+    ),
+    ...when(
+      audit.doubledShoppers > 0,
+      `${of(audit.doubledShoppers, "shopper")} ${audit.doubledShoppers === 1 ? "has" : "have"} more than one appointment`,
+    ),
+    ...when(
+      audit.codes !== audit.confirmedAppointments,
+      `${of(audit.confirmedAppointments, "appointment")} and ${of(audit.codes, "code")}`,
+    ),
+    ...audit.drifts.map((drift) => `drift: ${drift}`),
+  ];
+  return sentences.map((sentence) => `${name} ${sentence}`);
+}
+
+/** Every shopper asks for one place at an open slot, so only the spots can be lacking. */
+function unexpected(refused: Tally, when: string): string[] {
+  return Object.entries(refused)
+    .filter(([reason]) => reason !== SOLD_OUT)
+    .map(([reason, count]) => `${of(count, "shopper")} refused ${when}: ${reason}`);
+}
+
+function formatCounts(facts: Facts): string[] {
+  const { codes, redemptions } = facts;
+  const parties = facts.partyMax === 1 ? "" : `, parties of 1 to ${facts.partyMax}`;
+  const times = facts.duplicates === 1 ? "once" : `1 to ${facts.duplicates} times`;
+  const rows: (readonly [string, number, string?])[] = [
+    ["shoppers", facts.shoppers, `each sends ${times}${parties}`],
+    ["requests sent", facts.sent, `${of(facts.retries, "retry", "retries")}`],
+    ["admitted", facts.admitted],
+    ...tallyRows("refused at once", facts.refusedAtOnce),
+    ["confirmed", facts.confirmed],
+    ...tallyRows("refused after queueing", facts.refusedLater),
+    ...tallyRows("ended otherwise", facts.endedOtherwise),
+    ["without a final answer", facts.unanswered + facts.unheard],
+    ["codes issued", codes.issued, `${number(codes.distinct)} distinct`],
+    ["codes redeemed", redemptions.redeemed, `each once, of ${number(redemptions.tried)} tried`],
+  ];
+  return rows.map(([label, count, note = ""]) =>
+    `  ${label.padEnd(24)}${number(count).padStart(9)}   ${note}`.trimEnd(),
+  );
+}
+
+function tallyRows(label: string, tally: Tally): (readonly [string, number, string])[] {
+  const entries = Object.entries(tally);
+  return entries.length === 0
+    ? [[label, 0, ""]]
+    : entries.map(([reason, count]) => [label, count, reason] as const);
+}
+
+function formatSlots(slots: readonly SlotFacts[]): string[] {
+  const head = [
+    "store",
+    "local time",
+    "sold",
+    "free",
+    "locked",
+    "confirmed",
+    "appointments",
+    "codes",
+    "Redis free",
+    "drift",
+  ];
+  const rows = slots.map(({ store, localTime, totalSpots, audit }) => {
+    if ("failure" in audit) {
+      return [store, localTime, ...head.slice(2).map(() => "?")];
+    }
+    const sold = audit.lockedSpots + audit.claimedSpots;
+    return [
+      store,
+      localTime,
+      `${number(sold)} of ${number(totalSpots)}`,
+      number(audit.availableSpots),
+      number(audit.lockedSpots),
+      number(audit.claimedSpots),
+      number(audit.confirmedAppointments),
+      number(audit.codes),
+      audit.admissionFreeSpots === undefined ? "-" : number(audit.admissionFreeSpots),
+      number(audit.drifts.length),
+    ];
+  });
+  const widths = head.map((_, column) =>
+    Math.max(...[head, ...rows].map((row) => row[column]?.length ?? 0)),
+  );
+  const format = (row: readonly string[]) =>
+    row
+      .map((cell, column) => {
+        const width = widths[column] ?? 0;
+        return column < 2 ? cell.padEnd(width) : cell.padStart(width);
+      })
+      .join("  ")
+      .trimEnd();
+  return [head, ...rows].map((row) => `  ${format(row)}`);
+}
+
+function formatTimes({ latencyMs, answeredMs, settledMs, confirmed, sentInLoad }: Facts): string[] {
+  const { p50, p99, max } = latencyMs;
+  const rows = [
+    ["first answer", `p50 ${ms(p50)}   p99 ${ms(p99)}   max ${ms(max)}`],
+    [
+      "all were answered",
+      `after ${seconds(answeredMs)}   ${rate(sentInLoad, answeredMs)} requests/s`,
+    ],
+    ["all final answers", `after ${seconds(settledMs)}   ${rate(confirmed, settledMs)} bookings/s`],
+  ] as const;
+  return rows.map(([label, text]) => `  ${label.padEnd(24)}${text}`);
+}
+
+function formatVerdict({ slots }: Facts, violations: readonly string[]): string[] {
+  const total = slots.reduce((spots, slot) => spots + slot.totalSpots, 0);
+  const sold = slots.reduce((spots, { audit }) => {
+    return spots + ("failure" in audit ? 0 : audit.lockedSpots + audit.claimedSpots);
+  }, 0);
+  if (violations.length === 0) {
+    const left = total - sold;
+    const why = slots.some(({ smallestRefused }) => smallestRefused !== undefined)
+      ? "less than any party needed that was sent away"
+      : "nobody else came";
+    const rest = left === 0 ? "" : ` (${number(left)} left: ${why})`;
+    return [`CERTIFIED: ${number(sold)} of ${number(total)} spots sold, each once${rest}`];
+  }
+  const shown = violations.slice(0, SENTENCES_MAX).map((sentence) => `  - ${sentence}`);
+  const hidden = violations.length - shown.length;
+  return [
+    `FAILED: ${of(violations.length, "violation")}`,
+    ...shown,
+    ...when(hidden > 0, `  - and ${hidden} more`),
+  ];
+}
+
+function when(isSo: boolean, sentence: string): string[] {
+  return isSo ? [sentence] : [];
+}
+
+function sum(tally: Tally): number {
+  return Object.values(tally).reduce((total, count) => total + count, 0);
+}
+
+function of(count: number, thing: string, things = `${thing}s`): string {
+  return `${number(count)} ${count === 1 ? thing : things}`;
+}
+
+function number(value: number): string {
+  return value.toLocaleString("en-US");
+}
+
+function ms(value: number): string {
+  return `${value.toFixed(value < 10 ? 1 : 0)} ms`;
+}
+
+function seconds(value: number): string {
+  return `${(value / 1000).toFixed(2)} s`;
+}
+
+function rate(count: number, spanMs: number): string {
+  return spanMs === 0 ? "-" : number(Math.round((count * 1000) / spanMs));
+}
