@@ -2,12 +2,14 @@
 // drain that lets what is running end. The limits are @grpc/grpc-js's weak defaults made explicit.
 
 import type { EventEmitter } from "node:events";
-import { fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
+import { type DescFile, fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
 import { anyPack, FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import * as grpc from "@grpc/grpc-js";
 import { ReflectionService } from "@grpc/reflection";
 import { HealthImplementation } from "grpc-health-check";
+import { file_google_rpc_error_details } from "#gen/google/rpc/error_details_pb.ts";
 import { StatusSchema } from "#gen/google/rpc/status_pb.ts";
+import { file_grpc_health_v1_health } from "#gen/grpc/health/v1/health_pb.ts";
 import { type Authenticate, type Caller, PASS_HEADER } from "#shared/auth.ts";
 import { Code, type ConnectError, meshError, toMeshError } from "#shared/errors.ts";
 import type { BoundMethod, Call } from "#shared/handlers.ts";
@@ -244,11 +246,11 @@ function statusDetails(error: ConnectError): Uint8Array {
   });
 }
 
-/** Lets grpcurl and ghz see the contracts. The package takes proto-loader's shape, of which it reads
- * only the descriptors. */
+/** Lets grpcurl and ghz see the contracts, the details of errors, and health. The package takes
+ * proto-loader's shape, of which it reads only the descriptors. */
 function addReflection(server: grpc.Server, methods: readonly BoundMethod[]): void {
   const files = new Map<string, Buffer>();
-  const visit = (file: BoundMethod["method"]["parent"]["file"]) => {
+  const visit = (file: DescFile) => {
     if (!files.has(file.proto.name)) {
       files.set(file.proto.name, Buffer.from(toBinary(FileDescriptorProtoSchema, file.proto)));
       for (const dependency of file.dependencies) {
@@ -259,10 +261,10 @@ function addReflection(server: grpc.Server, methods: readonly BoundMethod[]): vo
   for (const { method } of methods) {
     visit(method.parent.file);
   }
+  visit(file_google_rpc_error_details);
+  visit(file_grpc_health_v1_health);
   const definition = { slotmesh: { fileDescriptorProtos: [...files.values()] } };
-  const services = [...new Set(methods.map(({ method }) => method.parent.typeName))];
   new ReflectionService(
     definition as unknown as ConstructorParameters<typeof ReflectionService>[0],
-    { services },
   ).addToServer(server);
 }
