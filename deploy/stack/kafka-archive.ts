@@ -58,7 +58,7 @@ async function recordClasses(cache: Cache, config: Config, program: KafkaProgram
       ...spec,
       command: "timeout",
       args: [
-        ...["--kill-after=5", String(BROKER_SECONDS_MAX), spec.command],
+        ...[String(BROKER_SECONDS_MAX), spec.command],
         ...[`-XX:ArchiveClassesAtExit=${archive}`, ...spec.args],
       ],
       stopSeconds: DUMP_SECONDS_MAX,

@@ -2,10 +2,9 @@
 import { join } from "node:path";
 import { migrate } from "#shared/migrate.ts";
 import { environmentHelp, loadConfig } from "./config.ts";
-import { isHelp } from "./flags.ts";
-import { sayToStdout } from "./say.ts";
+import type { Say } from "./say.ts";
+import { runScript } from "./script.ts";
 import { findRunningStack } from "./stack.ts";
-import { vtgateDsn } from "./vtcombo.ts";
 
 const HELP = `npm run migrate
 
@@ -20,16 +19,18 @@ Options:
 
 ${environmentHelp()}`;
 
-const say = sayToStdout();
-if (!isHelp(HELP, say)) {
-  try {
-    const config = loadConfig();
-    const running = findRunningStack(config.dataFolder);
-    const dsn = config.given.mysqlDsn ?? running?.env.SLOTMESH_MYSQL_DSN ?? vtgateDsn(config);
-    const applied = await migrate({ dsn, servicesFolder: join(config.checkout, "services"), say });
-    say(applied === 0 ? "nothing to apply" : `${applied} applied`);
-  } catch (error) {
-    say(`migrate: ${error instanceof Error ? error.message : error}`);
-    process.exitCode = 1;
+await runScript(HELP, main);
+
+async function main(say: Say): Promise<void> {
+  const config = loadConfig();
+  const running = findRunningStack(config.dataFolder);
+  const dsn = config.given.mysqlDsn ?? running?.env.SLOTMESH_MYSQL_DSN;
+  if (dsn === undefined) {
+    throw new Error(
+      `nothing runs with the data in ${config.dataFolder}: npm start migrates by itself, or give a ` +
+        "vtgate in SLOTMESH_MYSQL_DSN",
+    );
   }
+  const applied = await migrate({ dsn, servicesFolder: join(config.checkout, "services"), say });
+  say(applied === 0 ? "nothing to apply" : `${applied} applied`);
 }

@@ -9,6 +9,8 @@ const COMMAND_SHOWN_MAX = 120;
 
 /** Checks that all of these can be listened on; throws one message for all that cannot. */
 export async function checkPorts(ports: Ports, names: PortName[]): Promise<void> {
+  const doubled = findDoubled(ports, names);
+  if (doubled) throw new Error(`${doubled.map(portVariable).join(" and ")} are the same port`);
   const taken = await Promise.all(
     names.map(async (name) => ((await isFree(ports[name])) ? [] : name)),
   );
@@ -17,8 +19,6 @@ export async function checkPorts(ports: Ports, names: PortName[]): Promise<void>
     const who = owner ? `process ${owner.pid} (${owner.command})` : "another process";
     return `  port ${ports[name]} (${name}) is taken by ${who}: set ${portVariable(name)} to another`;
   });
-  const doubled = findDoubled(ports, names);
-  if (doubled) lines.push(`  ${doubled.map(portVariable).join(" and ")} are the same port`);
   if (lines.length > 0) throw new Error(`cannot listen:\n${lines.join("\n")}`);
 }
 

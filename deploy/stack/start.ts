@@ -1,7 +1,7 @@
 // `npm start`: brings up the mesh, prints where everything is, and keeps it up until Ctrl-C.
 import { environmentHelp } from "./config.ts";
-import { isHelp } from "./flags.ts";
-import { sayToStdout } from "./say.ts";
+import type { Say } from "./say.ts";
+import { runScript } from "./script.ts";
 import { type Stack, startStack } from "./stack.ts";
 import { printTable } from "./table.ts";
 
@@ -22,10 +22,9 @@ ${environmentHelp()}`;
 const SAME_SIGNAL_MS = 500;
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
-const say = sayToStdout();
-if (!isHelp(HELP, say)) await main();
+await runScript(HELP, main);
 
-async function main(): Promise<void> {
+async function main(say: Say): Promise<void> {
   const interrupt = new AbortController();
   const kill = new AbortController();
   let stack: Stack | undefined;
@@ -35,7 +34,7 @@ async function main(): Promise<void> {
       firstSignalMs = performance.now();
       say(`${signal}: stopping; again to kill`);
       interrupt.abort(new Error(`interrupted by ${signal}`));
-      if (stack) void stop(stack);
+      if (stack) void stop(stack, say);
     } else if (performance.now() - firstSignalMs > SAME_SIGNAL_MS) {
       say(`${signal} again: killing everything`);
       kill.abort();
@@ -50,11 +49,11 @@ async function main(): Promise<void> {
     say(`slotmesh did not start: ${error instanceof Error ? error.message : error}`);
     process.exit(1);
   }
-  if (interrupt.signal.aborted) return stop(stack);
+  if (interrupt.signal.aborted) return stop(stack, say);
   printTable(stack, say);
 }
 
-async function stop(stack: Stack): Promise<void> {
+async function stop(stack: Stack, say: Say): Promise<void> {
   try {
     await stack.stop();
     say("stopped");

@@ -1,11 +1,11 @@
 // `npm run stop`: stops the mesh of this data folder, or ends what a killed supervisor left behind.
 import { join } from "node:path";
 import { environmentHelp, loadConfig } from "./config.ts";
-import { isHelp } from "./flags.ts";
 import { readOwner } from "./lock.ts";
 import { isRunning, signalProcess } from "./pids.ts";
 import { endParts, hasEnded, readRecord, removeRecord } from "./record.ts";
-import { sayToStdout } from "./say.ts";
+import type { Say } from "./say.ts";
+import { runScript } from "./script.ts";
 
 const HELP = `npm run stop
 
@@ -20,10 +20,9 @@ ${environmentHelp()}`;
 /** The sum of the bounds of all levels, so that the supervisor's own order is not cut short. */
 const SUPERVISOR_SECONDS_MAX = 90;
 
-const say = sayToStdout();
-if (!isHelp(HELP, say)) await stop();
+await runScript(HELP, stop);
 
-async function stop(): Promise<void> {
+async function stop(say: Say): Promise<void> {
   const { dataFolder, dataFolderNote } = loadConfig();
   if (dataFolderNote) say(dataFolderNote);
   const supervisor = readOwner(join(dataFolder, "run", "lock"));

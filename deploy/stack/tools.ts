@@ -4,12 +4,12 @@ import { findProgram } from "./run.ts";
 
 /** A program, and the Debian package that has it. */
 const TOOLS = {
-  go: "golang-go, or Go 1.26 from go.dev when Debian's is older",
+  go: "golang-go (1.26 or newer)",
   java: "openjdk-17-jre-headless",
   mvn: "maven",
   tar: "tar",
-  "apt-get": "apt (this part is fetched from Debian's archive)",
-  dpkg: "dpkg (this part is fetched from Debian's archive)",
+  "apt-get": "apt",
+  dpkg: "dpkg",
 } as const;
 
 export type Tool = keyof typeof TOOLS;
@@ -24,15 +24,16 @@ export interface Need {
 /** Checks all needs at once, so that one message names everything that is missing. */
 export function checkTools(config: Config, needs: Need[]): void {
   const path = config.environment.PATH;
-  const lines = needs.flatMap((need) =>
-    need.tools
-      .filter((tool) => findProgram(tool, path) === undefined)
-      .map(
-        (tool) => `  ${need.part} needs ${tool}: apt-get install ${TOOLS[tool]}; ${need.otherwise}`,
-      ),
-  );
+  const lines = needs.flatMap((need) => {
+    const missing = need.tools.filter((tool) => findProgram(tool, path) === undefined);
+    if (missing.length === 0) return [];
+    const packages = missing.map((tool) => TOOLS[tool]).join(" ");
+    return [
+      `  ${need.part} needs ${missing.join(", ")}: apt-get install ${packages}; ${need.otherwise}`,
+    ];
+  });
   if (lines.length > 0)
-    throw new Error(`something is missing on this machine:\n${lines.join("\n")}`);
+    throw new Error(`programs are missing on this machine:\n${lines.join("\n")}`);
 }
 
 /** The embedded MySQL and Vitess come as Linux programs for one kind of processor. */

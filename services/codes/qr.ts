@@ -1,6 +1,7 @@
-// Draws a code's digits as a QR image. A drawing takes 0.5 ms of the event loop, ten times a reading of
-// the row (version 1, all eight masks tried, as the standard wants), and a code on a screen is asked
-// for again and again: so drawings are kept. A drawing depends on the digits alone and is never stale.
+// Draws a code's digits as a QR image. A drawing took 565 us of the event loop (version 1, all eight
+// masks tried, as the standard wants; 2,000 drawings on a busy machine of 2 cores), and a code on a
+// screen is asked for again and again: so drawings are kept. They depend on the digits alone and are
+// never stale.
 
 import { LRUCache } from "lru-cache";
 import QRCode from "qrcode";

@@ -188,7 +188,7 @@ async function takeBatch(
         fresh.add(nameOfClaim(claim));
       }
     }
-    const limited: typeof wished = [];
+    const limited = wished.filter((claim) => !stored.has(nameOfClaim(claim)));
     for (const claim of await refuseLimited(sql, limited, attempt, nowMs)) {
       stored.set(nameOfClaim(claim), claim);
     }

@@ -152,7 +152,11 @@ describe("many at once", () => {
         ...Array(30).fill("LOCKED"),
         ...Array(20).fill("SOLD_OUT"),
       ]);
-      expect(own[0]?.slot).toEqual({ ...slot, available: 0, version: 2 });
+      // A shard with more than 500 of them takes two transactions; the answer tells the slot after both.
+      const { version } = await countSpots(claims, slot);
+      expect(own.map((one) => one.slot)).toEqual(
+        Array(50).fill({ ...slot, available: 0, version }),
+      );
     }
   });
 });
