@@ -42,11 +42,11 @@ test.each([
   const row = [suffix, id, tenantId, shopperId, 1, 2, 1, CONFIRMED, 0, 0, 1, 1];
   const hot: [string, Value[]][] = [
     [STATEMENTS.insert, [[row]]],
-    [STATEMENTS.selectByIds, [[suffix], [id]]],
+    [STATEMENTS.selectByIds, [[[suffix, id]]]],
     [`${STATEMENTS.selectByShopper}5`, [suffix, tenantId, shopperId, 9, id]],
     [STATEMENTS.setWork, [1, 9, suffix, id, CONFIRMED, 0]],
-    [STATEMENTS.cancel, [CANCELLED, 2, 9, [suffix], [id], CONFIRMED, 1]],
-    [STATEMENTS.endWork, [0, [suffix], [id], 2]],
+    [STATEMENTS.cancel, [CANCELLED, 2, 9, [[suffix, id]], CONFIRMED, 1]],
+    [STATEMENTS.endWork, [0, [[suffix, id]], 2]],
     ["select state from appointment where appointment_id = ?", [id]],
   ];
   const routes = await Promise.all(

@@ -34,7 +34,7 @@ export interface LoadOptions {
   readonly ledger: Ledger;
   readonly counts: LoadCounts;
   readonly concurrency: number;
-  /** After this instant, of performance.now(), nothing is tried again. */
+  /** After this instant, of performance.now(), nothing is sent. */
   readonly untilMs: number;
   readonly signal: AbortSignal;
 }
@@ -77,13 +77,16 @@ export async function sendAll(
   const later: Shopper[] = [];
   const takeFirst = inOrder(orderOf(shoppers, options.concurrency, random));
   const next = () => {
+    if (isOver(options)) {
+      return undefined;
+    }
     const isLater = later.length > 0 && random() < LATER_SHARE;
     return (isLater ? undefined : takeFirst()) ?? takeAny(later, random);
   };
-  const book = createSend(options);
+  const send = createSend(options);
   await runLanes(next, options.concurrency, async (shopper, lane) => {
     const isFirst = shopper.sentMs === undefined;
-    await book(shopper, lane);
+    await send(shopper, lane);
     for (let copy = isFirst ? shopper.copies.later : 0; copy > 0; copy -= 1) {
       later.push(shopper);
     }
@@ -95,7 +98,14 @@ export async function sendLate(shoppers: readonly Shopper[], options: LoadOption
   const late = shoppers.flatMap((shopper) =>
     Array.from({ length: shopper.copies.late }, () => shopper),
   );
-  await runLanes(inOrder(late), options.concurrency, createSend(options));
+  const take = inOrder(late);
+  const next = () => (isOver(options) ? undefined : take());
+  await runLanes(next, options.concurrency, createSend(options));
+}
+
+/** Nothing more is sent then; who was not heard is in the certificate. */
+function isOver({ signal, untilMs }: LoadOptions): boolean {
+  return signal.aborted || performance.now() > untilMs;
 }
 
 function createSend({ clients, ledger, counts, untilMs, signal }: LoadOptions) {
@@ -108,9 +118,6 @@ function createSend({ clients, ledger, counts, untilMs, signal }: LoadOptions) {
   };
   const call = { timeoutMs: BOOK_MS };
   return async (shopper: Shopper, lane: number): Promise<void> => {
-    if (signal.aborted) {
-      return;
-    }
     const client = clients[lane % clients.length] as MeshClient<typeof SchedulingService>;
     const request = {
       storeId: shopper.slot.storeId,
