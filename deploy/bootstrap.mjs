@@ -1,7 +1,7 @@
 // Makes the checkout ready to run: the npm packages as the lock says, and the Node they bring.
 // Every npm script runs it first, so a fresh clone needs nothing but npm and any Node >= 18; when
 // nothing changed it hashes one file and returns. It is plain JavaScript for that older Node's sake.
-import { spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -11,6 +11,7 @@ const NODE_MAJOR_MIN = 24;
 /** An install that takes longer than this is taken for dead, and its lock is ignored. */
 const INSTALL_SECONDS_MAX = 600;
 const WAIT_STEP_MS = 200;
+const EMPTY_LOCK_MS_MAX = 5000;
 
 const checkout = dirname(dirname(fileURLToPath(import.meta.url)));
 const modules = join(checkout, "node_modules");
@@ -19,7 +20,7 @@ const lockFile = join(checkout, ".cache", "npm-install.lock");
 
 let holdsLock = false;
 const wanted = stamp();
-if (found() !== wanted) install();
+if (found() !== wanted) await install();
 checkNode();
 
 /** The lock's sha256 and the platform: native packages of another platform are of no use here. */
@@ -42,17 +43,13 @@ function found() {
  * platforms' optional packages carry no versions in this registry. The stamp is written last, so an
  * interrupted install is simply run again.
  */
-function install() {
+async function install() {
   takeLock();
   try {
     if (found() === wanted) return; // Another one did it while this one waited for the lock.
     const startedAtMs = Date.now();
     console.log("slotmesh: installing npm packages into node_modules, as package-lock.json says");
-    const args = ["install", "--no-save", "--no-audit", "--no-fund", "--loglevel=error"];
-    const result = spawnSync("npm", args, { cwd: checkout, stdio: ["ignore", 2, 2] });
-    if (result.error) fail(`npm could not be started: ${result.error.message}`);
-    if (result.signal) fail(`npm install was ended by ${result.signal}: run this again`);
-    if (result.status !== 0) fail(`npm install failed with exit code ${result.status}, see above`);
+    await runNpm(["install", "--no-save", "--no-audit", "--no-fund", "--loglevel=error"]);
     writeFileSync(`${stampFile}.${process.pid}`, wanted);
     renameSync(`${stampFile}.${process.pid}`, stampFile);
     const elapsed = ((Date.now() - startedAtMs) / 1000).toFixed(1);
@@ -60,6 +57,20 @@ function install() {
   } finally {
     releaseLock();
   }
+}
+
+function runNpm(args) {
+  return new Promise((resolve) => {
+    const npm = spawn("npm", args, { cwd: checkout, stdio: ["ignore", 2, 2] });
+    // npm outlives us when we are killed, and the next install must wait for it.
+    if (npm.pid) writeFileSync(lockFile, `${process.pid} ${npm.pid}`);
+    npm.on("error", (error) => fail(`npm could not be started: ${error.message}`));
+    npm.on("exit", (code, signal) => {
+      if (signal) fail(`npm install was ended by ${signal}: run this again`);
+      if (code !== 0) fail(`npm install failed with exit code ${code}, see above`);
+      resolve();
+    });
+  });
 }
 
 /** Takes the lock file, or waits for the install that has it; a dead owner's lock is removed. */
@@ -91,13 +102,21 @@ function isAbandoned() {
   try {
     const ageMs = Date.now() - statSync(lockFile).mtimeMs;
     if (ageMs > INSTALL_SECONDS_MAX * 1000) return true;
-    const pid = Number(readFileSync(lockFile, "utf8"));
+    const pids = readFileSync(lockFile, "utf8").split(" ").filter(Boolean).map(Number);
     // An empty file was created a moment ago, or by a process that died before it wrote its pid.
-    if (!pid) return ageMs > 5000;
-    process.kill(pid, 0);
-    return false;
+    return pids.length === 0 ? ageMs > EMPTY_LOCK_MS_MAX : !pids.some(isAlive);
   } catch (error) {
-    return error.code === "ESRCH" || error.code === "ENOENT";
+    if (error.code === "ENOENT") return true; // Released meanwhile.
+    throw error;
+  }
+}
+
+function isAlive(pid) {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error.code !== "ESRCH";
   }
 }
 

@@ -4,12 +4,14 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { type Cache, ensure, isCached } from "./cache.ts";
-import { run } from "./run.ts";
+import { makeQueue, run } from "./run.ts";
 
 const SYSTEM_LISTS = "/var/lib/apt/lists";
 const UPDATE_SECONDS_MAX = 300;
 const DOWNLOAD_SECONDS_MAX = 300;
 const UNPACK_SECONDS_MAX = 60;
+/** Our own package lists have no lock: apt's is switched off for the sake of the system's. */
+const oneAtATime = makeQueue();
 const LIBRARY_FOLDERS = ["usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu"];
 
 /** Returns the folder that holds the unpacked packages, fetching them when they are missing. */
@@ -21,7 +23,7 @@ export function ensureDebian(cache: Cache, name: string, packages: string[]): Pr
     build: async (folder) => {
       const archives = join(folder, "archives");
       mkdirSync(join(archives, "partial"), { recursive: true });
-      await download(cache, packages, archives);
+      await oneAtATime(() => download(cache, packages, archives));
       const files = readdirSync(archives).filter((file) => file.endsWith(".deb"));
       await Promise.all(
         files.map((file) =>

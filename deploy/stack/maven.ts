@@ -4,13 +4,13 @@ import { createHash } from "node:crypto";
 import { createReadStream, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { run } from "./run.ts";
+import { makeQueue, run } from "./run.ts";
 
 /** Pinned, so that no version list has to be asked for. */
 const PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:2.8";
 const FETCH_SECONDS_MAX = 900;
 
-let previous: Promise<unknown> = Promise.resolve();
+const oneAtATime = makeQueue();
 
 /** Copies these artifacts (group:artifact:version) and all they depend on into a folder. */
 export function fetchJars(artifacts: string[], folder: string, signal: AbortSignal): Promise<void> {
@@ -35,15 +35,13 @@ function maven(
   options: string[],
   signal: AbortSignal,
 ): Promise<void> {
-  const done = previous.then(async () => {
+  return oneAtATime(async () => {
     const pom = join(folder, "pom.xml");
     writeFileSync(pom, pomOf(artifacts));
     const args = ["--batch-mode", "--quiet", "--file", pom, `${PLUGIN}:${goal}`];
     args.push(`-DoutputDirectory=${folder}`, ...options);
     await run("mvn", args, { cwd: folder, signal, secondsMax: FETCH_SECONDS_MAX });
   });
-  previous = done.catch(() => {});
-  return done;
 }
 
 /** Checks that a folder holds exactly the jars that were seen when their sum was pinned. */

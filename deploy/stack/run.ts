@@ -67,6 +67,16 @@ export function run(command: string, args: string[], options: RunOptions): Promi
   });
 }
 
+/** Makes a queue: what is given to it runs one after the other, whatever became of the one before. */
+export function makeQueue(): <T>(work: () => Promise<T>) => Promise<T> {
+  let previous: Promise<unknown> = Promise.resolve();
+  return (work) => {
+    const done = previous.then(work);
+    previous = done.catch(() => {});
+    return done;
+  };
+}
+
 /** Finds a program the way a shell does; undefined when it is not installed. */
 export function findProgram(name: string, path: string | undefined): string | undefined {
   return (path ?? "")

@@ -1,5 +1,6 @@
 // `npm start`: brings up the mesh, prints where everything is, and keeps it up until Ctrl-C.
 import { environmentHelp } from "./config.ts";
+import { printDemo, seedDemo } from "./demo.ts";
 import type { Say } from "./say.ts";
 import { runScript } from "./script.ts";
 import { type Stack, startStack } from "./stack.ts";
@@ -50,7 +51,22 @@ async function main(say: Say): Promise<void> {
     process.exit(1);
   }
   if (interrupt.signal.aborted) return stop(stack, say);
+  const showDemo = await makeDemo(stack);
+  if (interrupt.signal.aborted) return;
   printTable(stack, say);
+  showDemo(say);
+  say("Ctrl-C, or npm run stop, stops everything.");
+}
+
+/** Makes sure that the demo is there, and returns how to tell of it. A mesh without it is still one. */
+async function makeDemo(stack: Stack): Promise<(say: Say) => void> {
+  try {
+    const demo = await seedDemo(stack.env);
+    return (say) => printDemo(demo, say);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : error;
+    return (say) => say(`the demo data could not be made: ${why}`);
+  }
 }
 
 async function stop(stack: Stack, say: Say): Promise<void> {

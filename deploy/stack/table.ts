@@ -21,5 +21,4 @@ export function printTable(stack: Stack, say: Say): void {
         .trimEnd()}`,
     );
   }
-  say("Ctrl-C, or npm run stop, stops everything.");
 }

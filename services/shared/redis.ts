@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { Redis } from "ioredis";
 import type { Logger } from "#shared/log.ts";
 
-const COMMAND_MS_MAX = 500;
+const COMMAND_MS_MAX = 1000;
 const CONNECT_MS_MAX = 2000;
 const RECONNECT_MS_MAX = 1000;
 

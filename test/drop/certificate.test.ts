@@ -86,8 +86,8 @@ DROP CERTIFICATE   run 20270101-abcdef   seed 7
   BetterBuy - Aiea  Sat, Mar 6, 2027, 9:00 AM HST  100 of 100     0       0        100           100    100           0      0
 
   first answer            p50 8.3 ms   p99 120 ms   max 251 ms
-  all were answered       after 2.00 s   4,200 requests/s
-  all final answers       after 0.60 s   500 bookings/s
+  answering took          2.00 s   4,200 requests/s
+  settling took           0.60 s   500 bookings/s
 
 CERTIFIED: 300 of 300 spots sold, each once`);
   });
@@ -151,7 +151,7 @@ describe("a drop fails", () => {
           codes: 99,
         },
       ),
-      [`${PLACE} 1 spots are free, and a party of 1 was told it is sold out`],
+      [`${PLACE} 1 spot is free, and a party of 1 was told it is sold out`],
     ],
     [
       "when nobody was refused and someone has nothing",

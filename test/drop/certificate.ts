@@ -170,7 +170,7 @@ function judgeSlot(slot: SlotFacts): string[] {
     ),
     ...when(
       refused !== undefined && free >= refused,
-      `${free} spots are free, and a party of ${refused} was told it is sold out`,
+      `${of(free, "spot")} ${free === 1 ? "is" : "are"} free, and a party of ${refused} was told it is sold out`,
     ),
     ...when(
       refused === undefined && taken !== wanted,
@@ -279,11 +279,8 @@ function formatTimes({ latencyMs, answeredMs, settledMs, confirmed, sentInLoad }
   const { p50, p99, max } = latencyMs;
   const rows = [
     ["first answer", `p50 ${ms(p50)}   p99 ${ms(p99)}   max ${ms(max)}`],
-    [
-      "all were answered",
-      `after ${seconds(answeredMs)}   ${rate(sentInLoad, answeredMs)} requests/s`,
-    ],
-    ["all final answers", `after ${seconds(settledMs)}   ${rate(confirmed, settledMs)} bookings/s`],
+    ["answering took", `${seconds(answeredMs)}   ${rate(sentInLoad, answeredMs)} requests/s`],
+    ["settling took", `${seconds(settledMs)}   ${rate(confirmed, settledMs)} bookings/s`],
   ] as const;
   return rows.map(([label, text]) => `  ${label.padEnd(24)}${text}`);
 }
