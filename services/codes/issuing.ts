@@ -63,20 +63,16 @@ export function revokeCodes(
   });
 }
 
-/** Counts the appointments that have a code that is live, in time or not, or redeemed. */
-export async function countCodes(
-  { store, shards }: IssuingOptions,
+/** Says where the codes of some appointments stand, in order; undefined where there is no row. */
+export async function listStates(
+  { store, shards, now }: IssuingOptions,
   appointmentIds: readonly string[],
-): Promise<number> {
-  const distinct = [...new Set(appointmentIds)];
-  const counted = await shards.forEachShard(distinct, ofSuffix, async (part) => {
-    const rows = await store.listStates(part);
-    const issued = new Set(
-      rows.filter(({ state }) => state !== "revoked").map((row) => row.appointmentId),
-    );
-    return part.map((id) => issued.has(id));
+): Promise<(State | undefined)[]> {
+  return shards.forEachShard(appointmentIds, ofSuffix, async (part) => {
+    const rows = await store.listStates([...new Set(part)]);
+    const states = new Map(rows.map((row) => [row.appointmentId, stateAt(row, now())]));
+    return part.map((id) => states.get(id));
   });
-  return counted.filter(Boolean).length;
 }
 
 async function issueOnShard(

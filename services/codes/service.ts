@@ -31,7 +31,7 @@ import {
   stateAt,
   suffixOfId,
 } from "./domain.ts";
-import { countCodes, drawNumber, issueCodes, revokeCodes, type Wish } from "./issuing.ts";
+import { drawNumber, issueCodes, listStates, revokeCodes, type Wish } from "./issuing.ts";
 import { drawQr } from "./qr.ts";
 import { redeemCode } from "./redeeming.ts";
 import type { CodeStore, Owner } from "./store.ts";
@@ -49,7 +49,7 @@ const CODES_ACCESS: Access<typeof CodesService> = {
 const ISSUING_ACCESS: Access<typeof IssuingService> = {
   issueCodes: ["service"],
   revokeCodes: ["service"],
-  countCodes: ["service"],
+  listCodeStates: ["service"],
 };
 
 const CODE_STATES: Record<State, CodeState> = {
@@ -146,9 +146,12 @@ export function codesService(options: CodesOptions): BoundMethod[] {
       return { states: states.map((state) => CODE_STATES[state]) };
     },
 
-    countCodes: async ({ appointmentIds }) => ({
-      codes: await countCodes(issuing, appointmentIds),
-    }),
+    listCodeStates: async ({ appointmentIds }) => {
+      const states = await listStates(issuing, appointmentIds);
+      return {
+        states: states.map((state) => (state ? CODE_STATES[state] : CodeState.UNSPECIFIED)),
+      };
+    },
   });
 
   return [...codes, ...issuers];

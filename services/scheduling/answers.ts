@@ -1,7 +1,9 @@
 // Lets many wait for answers at little cost: every process hears on one channel which answers were just
 // written, and reads rows in batches. What is not heard is found by looking again from time to time.
 
+import { CodeState } from "#gen/slotmesh/codes/v1/code_pb.ts";
 import { createBatcher } from "#shared/batch.ts";
+import type { IssuingClient } from "./clients.ts";
 import type { Row } from "./domain.ts";
 import type { SchedulingStore } from "./store.ts";
 
@@ -14,6 +16,8 @@ const LOOK_AGAIN_MS = 5000;
 export interface Answers {
   /** Reads a row together with whatever else is asked for in this moment. */
   find(appointmentId: string): Promise<Row | undefined>;
+  /** Says whether a confirmed appointment's code is there, together with whatever else is asked. */
+  hasCode(appointmentId: string): Promise<boolean>;
   /** Resolves when an answer was heard, or after a while, or when the signal aborts; then look again. */
   wait(appointmentId: string, signal: AbortSignal): Promise<void>;
   /** Wakes who waits for these. */
@@ -21,7 +25,7 @@ export interface Answers {
 }
 
 /** Makes the waiting room of a process. */
-export function createAnswers(store: SchedulingStore): Answers {
+export function createAnswers(store: SchedulingStore, issuing: IssuingClient): Answers {
   const waiting = new Map<string, Set<() => void>>();
   const find = createBatcher<string, Row | undefined>({
     run: async (ids) => {
@@ -35,8 +39,19 @@ export function createAnswers(store: SchedulingStore): Answers {
     waitingMax: WAITING_MAX,
     lingerMs: 1,
   });
+  const hasCode = createBatcher<string, boolean>({
+    run: async (appointmentIds) => {
+      const { states } = await issuing.listCodeStates({ appointmentIds: [...appointmentIds] });
+      return states.map((state) => state !== CodeState.UNSPECIFIED);
+    },
+    itemsMax: ROWS_PER_READ_MAX,
+    batchesMax: READS_MAX,
+    waitingMax: WAITING_MAX,
+    lingerMs: 1,
+  });
   return {
     find,
+    hasCode,
     hear: (ids) => {
       for (const id of ids) {
         for (const wake of waiting.get(id) ?? []) {

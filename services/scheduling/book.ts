@@ -22,6 +22,9 @@ const NOTE_TRIPS_MAX = 4;
 const NOTES_WAITING_MAX = 50_000;
 const QUEUED_REMEMBERED_MAX = 50_000;
 
+const ADMITTED: Admission = { kind: "admitted", detail: "" };
+const ANSWERED: Admission = { kind: "already-yours", detail: "C" };
+
 /** What becomes of a wish at once. */
 export type BookOutcome =
   | { readonly kind: "queued"; readonly wish: Wish }
@@ -97,7 +100,8 @@ export function createBook(options: {
     await putOnce(wish);
   }
 
-  async function admitUnguarded(error: unknown): Promise<Admission> {
+  /** Admits without admission, while Redis is away: a few, and none who has an answer already. */
+  async function admitUnguarded(wish: Wish, error: unknown): Promise<Admission> {
     if (!isTransient(error) || !unguarded.tryTake()) {
       throw meshError(Code.Unavailable, "admission is away: send the same again", {
         reason: "ADMISSION_AWAY",
@@ -105,11 +109,12 @@ export function createBook(options: {
         cause: error,
       });
     }
-    return { kind: "admitted", detail: "" };
+    const isAnswered = (await answers.find(wish.appointmentId)) !== undefined;
+    return isAnswered ? ANSWERED : ADMITTED;
   }
 
   return async (wish) => {
-    const admission = await gate.admit(wish).catch(admitUnguarded);
+    const admission = await gate.admit(wish).catch((error) => admitUnguarded(wish, error));
     switch (admission.kind) {
       case "admitted":
         await noteAndPut(wish);
@@ -120,6 +125,9 @@ export function createBook(options: {
           return { kind: "already-yours", wish };
         }
         const row = await answers.find(wish.appointmentId);
+        if (row && !isSameWish(row, wish)) {
+          throw requestIdReused();
+        }
         return row ? { kind: "already-yours", wish, row } : { kind: "already-yours", wish };
       }
       case "user-limit":

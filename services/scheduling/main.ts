@@ -40,7 +40,7 @@ await runProcess(logger, async (parts) => {
 
   const store = createStore(database);
   const redis = createRedis(connection);
-  const answers = createAnswers(store);
+  const answers = createAnswers(store, clients.issuing);
   subscribeAnswers(listener, answers.hear);
   const gate = createGate({ ...clients, redis, holdMs: config.holdMs, now, logger });
   const pipeline = createPipeline({ ...clients, store, redis, gate, now, logger });

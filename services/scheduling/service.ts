@@ -233,11 +233,14 @@ async function* watch(
       stop.abort();
       throw notFound("appointment");
     }
-    const state = row?.state ?? AppointmentState.PENDING;
+    // T2 writes CONFIRMED before the code is issued: to who waits, it is not final until it is.
+    const isSettled =
+      row && (row.state !== AppointmentState.CONFIRMED || (await answers.hasCode(appointmentId)));
+    const state = isSettled ? row.state : AppointmentState.PENDING;
     if (state !== sentState || now() - sentAtMs > HEARTBEAT_MS) {
       sentState = state;
       sentAtMs = now();
-      yield { appointment: row ? toAppointment(row) : { appointmentId, state } };
+      yield { appointment: isSettled ? toAppointment(row) : { appointmentId, state } };
     }
     if (isFinal(state)) {
       stop.abort();

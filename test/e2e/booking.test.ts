@@ -5,12 +5,19 @@ import { randomUUID } from "node:crypto";
 import { beforeAll, describe, expect, test } from "vitest";
 import { CodeState } from "#gen/slotmesh/codes/v1/code_pb.ts";
 import { RedeemOutcome } from "#gen/slotmesh/codes/v1/codes_service_pb.ts";
+import { IssuingService } from "#gen/slotmesh/codes/v1/issuing_service_pb.ts";
 import { Role } from "#gen/slotmesh/identity/v1/profile_pb.ts";
 import type { Slot } from "#gen/slotmesh/inventory/v1/slot_pb.ts";
 import { AppointmentState, RefusalReason } from "#gen/slotmesh/scheduling/v1/appointment_pb.ts";
 import { BookingOutcome } from "#gen/slotmesh/scheduling/v1/scheduling_service_pb.ts";
+import { createPass, readMeshKey } from "#shared/auth.ts";
+import { createMeshClient } from "#shared/client.ts";
+import { openDatabase } from "#shared/mysql.ts";
 import { openRedis, redisReady } from "#shared/redis.ts";
 import { silentLogger, testConfig, uniqueTenant } from "#shared/testing.ts";
+import { toTimestamp } from "#shared/time.ts";
+import { appointmentIdOf } from "../../services/scheduling/domain.ts";
+import { createStore } from "../../services/scheduling/store.ts";
 import { as, finalOf, openStore, type Person, withToken } from "./mesh.ts";
 
 const { CONFIRMED, REFUSED, CANCELLED, PENDING } = AppointmentState;
@@ -403,6 +410,44 @@ test("refused by the rows is final, also where admission let in", async () => {
   expect(refused).toHaveLength(7);
   expect(refused.every(({ refusalReason }) => refusalReason === RefusalReason.SOLD_OUT)).toBe(true);
   expect(await audit(slot)).toMatchObject({ availableSpots: 0, drifts: [] });
+});
+
+test("CONFIRMED is told to who watches only once the code is there", async () => {
+  // The rows as a pipeline leaves them that died between the shopper's row and the code.
+  const shopper = await as("shopper", tenantId);
+  const config = testConfig();
+  const database = openDatabase(config.mysqlDsn, "scheduling");
+  const wish = {
+    appointmentId: appointmentIdOf(tenantId, shopper.subjectId, "half"),
+    tenantId,
+    shopperId: shopper.subjectId,
+    storeId: "5",
+    partySize: 1,
+  };
+  await createStore(database).finish([
+    {
+      ...wish,
+      slotId: "6",
+      state: CONFIRMED,
+      refusal: RefusalReason.UNSPECIFIED,
+      work: 0,
+      createdAtMs: 1,
+      stateAtMs: 1,
+    },
+  ]);
+  const { appointmentId } = wish;
+  const states = shopper.scheduling.watchAppointment({ appointmentId }, { timeoutMs: 60_000 });
+  const watching = states[Symbol.asyncIterator]();
+  expect((await watching.next()).value.appointment.state).toBe(PENDING);
+
+  const pass = createPass(readMeshKey(config.keyDir), "scheduling", "codes");
+  const issuing = createMeshClient(IssuingService, config.addresses.codes, { pass });
+  const expireTime = toTimestamp(Date.now() + 3600_000);
+  await issuing.issueCodes({ issues: [{ ...wish, expireTime }] });
+  expect((await watching.next()).value.appointment.state).toBe(CONFIRMED);
+  expect((await shopper.codes.getCode({ appointmentId })).code?.state).toBe(CodeState.LIVE);
+  issuing.close();
+  await database.stop();
 });
 
 test("what nobody wished is PENDING to who watches it and not there to who asks for it", async () => {

@@ -17,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file slotmesh/codes/v1/issuing_service.proto.
  */
 export const file_slotmesh_codes_v1_issuing_service: GenFile = /*@__PURE__*/
-  fileDesc("CidzbG90bWVzaC9jb2Rlcy92MS9pc3N1aW5nX3NlcnZpY2UucHJvdG8SEXNsb3RtZXNoLmNvZGVzLnYxIuICChFJc3N1ZUNvZGVzUmVxdWVzdBJHCgZpc3N1ZXMYASADKAsyKi5zbG90bWVzaC5jb2Rlcy52MS5Jc3N1ZUNvZGVzUmVxdWVzdC5Jc3N1ZUILukgIkgEFCAEQ6AcagwIKBUlzc3VlEjgKDmFwcG9pbnRtZW50X2lkGAEgASgJQiC6SB3IAQFyGDIWXlswLTlhLWZdezMyfVswLTldezJ9JBIdCgl0ZW5hbnRfaWQYAiABKAlCCrpIB8gBAXICGCASHgoKc2hvcHBlcl9pZBgDIAEoCUIKukgHyAEBcgIYQBIpCghzdG9yZV9pZBgEIAEoCUIXukgUyAEBcg8yDV5bMC05XXsxLDE5fSQSHQoKcGFydHlfc2l6ZRgFIAEoBUIJukgGGgQYZCgBEjcKC2V4cGlyZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIGukgDyAEBIk0KEklzc3VlQ29kZXNSZXNwb25zZRI3CgZzdGF0ZXMYASADKA4yHC5zbG90bWVzaC5jb2Rlcy52MS5Db2RlU3RhdGVCCbpIBpIBAxDoByKPAgoSUmV2b2tlQ29kZXNSZXF1ZXN0EkoKB3Jldm9rZXMYASADKAsyLC5zbG90bWVzaC5jb2Rlcy52MS5SZXZva2VDb2Rlc1JlcXVlc3QuUmV2b2tlQgu6SAiSAQUIARDoBxqsAQoGUmV2b2tlEjgKDmFwcG9pbnRtZW50X2lkGAEgASgJQiC6SB3IAQFyGDIWXlswLTlhLWZdezMyfVswLTldezJ9JBIdCgl0ZW5hbnRfaWQYAiABKAlCCrpIB8gBAXICGCASHgoKc2hvcHBlcl9pZBgDIAEoCUIKukgHyAEBcgIYQBIpCghzdG9yZV9pZBgEIAEoCUIXukgUyAEBcg8yDV5bMC05XXsxLDE5fSQiTgoTUmV2b2tlQ29kZXNSZXNwb25zZRI3CgZzdGF0ZXMYASADKA4yHC5zbG90bWVzaC5jb2Rlcy52MS5Db2RlU3RhdGVCCbpIBpIBAxDoByJVChFDb3VudENvZGVzUmVxdWVzdBJACg9hcHBvaW50bWVudF9pZHMYASADKAlCJ7pIJJIBIQgBEOgHIhpyGDIWXlswLTlhLWZdezMyfVswLTldezJ9JCIvChJDb3VudENvZGVzUmVzcG9uc2USGQoFY29kZXMYASABKAVCCrpIBxoFGOgHKAAyswIKDklzc3VpbmdTZXJ2aWNlEl4KCklzc3VlQ29kZXMSJC5zbG90bWVzaC5jb2Rlcy52MS5Jc3N1ZUNvZGVzUmVxdWVzdBolLnNsb3RtZXNoLmNvZGVzLnYxLklzc3VlQ29kZXNSZXNwb25zZSIDkAICEmEKC1Jldm9rZUNvZGVzEiUuc2xvdG1lc2guY29kZXMudjEuUmV2b2tlQ29kZXNSZXF1ZXN0GiYuc2xvdG1lc2guY29kZXMudjEuUmV2b2tlQ29kZXNSZXNwb25zZSIDkAICEl4KCkNvdW50Q29kZXMSJC5zbG90bWVzaC5jb2Rlcy52MS5Db3VudENvZGVzUmVxdWVzdBolLnNsb3RtZXNoLmNvZGVzLnYxLkNvdW50Q29kZXNSZXNwb25zZSIDkAIBYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_slotmesh_codes_v1_code]);
+  fileDesc("CidzbG90bWVzaC9jb2Rlcy92MS9pc3N1aW5nX3NlcnZpY2UucHJvdG8SEXNsb3RtZXNoLmNvZGVzLnYxIuICChFJc3N1ZUNvZGVzUmVxdWVzdBJHCgZpc3N1ZXMYASADKAsyKi5zbG90bWVzaC5jb2Rlcy52MS5Jc3N1ZUNvZGVzUmVxdWVzdC5Jc3N1ZUILukgIkgEFCAEQ6AcagwIKBUlzc3VlEjgKDmFwcG9pbnRtZW50X2lkGAEgASgJQiC6SB3IAQFyGDIWXlswLTlhLWZdezMyfVswLTldezJ9JBIdCgl0ZW5hbnRfaWQYAiABKAlCCrpIB8gBAXICGCASHgoKc2hvcHBlcl9pZBgDIAEoCUIKukgHyAEBcgIYQBIpCghzdG9yZV9pZBgEIAEoCUIXukgUyAEBcg8yDV5bMC05XXsxLDE5fSQSHQoKcGFydHlfc2l6ZRgFIAEoBUIJukgGGgQYZCgBEjcKC2V4cGlyZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIGukgDyAEBIk0KEklzc3VlQ29kZXNSZXNwb25zZRI3CgZzdGF0ZXMYASADKA4yHC5zbG90bWVzaC5jb2Rlcy52MS5Db2RlU3RhdGVCCbpIBpIBAxDoByKPAgoSUmV2b2tlQ29kZXNSZXF1ZXN0EkoKB3Jldm9rZXMYASADKAsyLC5zbG90bWVzaC5jb2Rlcy52MS5SZXZva2VDb2Rlc1JlcXVlc3QuUmV2b2tlQgu6SAiSAQUIARDoBxqsAQoGUmV2b2tlEjgKDmFwcG9pbnRtZW50X2lkGAEgASgJQiC6SB3IAQFyGDIWXlswLTlhLWZdezMyfVswLTldezJ9JBIdCgl0ZW5hbnRfaWQYAiABKAlCCrpIB8gBAXICGCASHgoKc2hvcHBlcl9pZBgDIAEoCUIKukgHyAEBcgIYQBIpCghzdG9yZV9pZBgEIAEoCUIXukgUyAEBcg8yDV5bMC05XXsxLDE5fSQiTgoTUmV2b2tlQ29kZXNSZXNwb25zZRI3CgZzdGF0ZXMYASADKA4yHC5zbG90bWVzaC5jb2Rlcy52MS5Db2RlU3RhdGVCCbpIBpIBAxDoByJZChVMaXN0Q29kZVN0YXRlc1JlcXVlc3QSQAoPYXBwb2ludG1lbnRfaWRzGAEgAygJQie6SCSSASEIARDoByIachgyFl5bMC05YS1mXXszMn1bMC05XXsyfSQiUQoWTGlzdENvZGVTdGF0ZXNSZXNwb25zZRI3CgZzdGF0ZXMYASADKA4yHC5zbG90bWVzaC5jb2Rlcy52MS5Db2RlU3RhdGVCCbpIBpIBAxDoBzK/AgoOSXNzdWluZ1NlcnZpY2USXgoKSXNzdWVDb2RlcxIkLnNsb3RtZXNoLmNvZGVzLnYxLklzc3VlQ29kZXNSZXF1ZXN0GiUuc2xvdG1lc2guY29kZXMudjEuSXNzdWVDb2Rlc1Jlc3BvbnNlIgOQAgISYQoLUmV2b2tlQ29kZXMSJS5zbG90bWVzaC5jb2Rlcy52MS5SZXZva2VDb2Rlc1JlcXVlc3QaJi5zbG90bWVzaC5jb2Rlcy52MS5SZXZva2VDb2Rlc1Jlc3BvbnNlIgOQAgISagoOTGlzdENvZGVTdGF0ZXMSKC5zbG90bWVzaC5jb2Rlcy52MS5MaXN0Q29kZVN0YXRlc1JlcXVlc3QaKS5zbG90bWVzaC5jb2Rlcy52MS5MaXN0Q29kZVN0YXRlc1Jlc3BvbnNlIgOQAgFiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_slotmesh_codes_v1_code]);
 
 /**
  * Asks for codes.
@@ -202,11 +202,11 @@ export const RevokeCodesResponseSchema: GenMessage<RevokeCodesResponse> = /*@__P
   messageDesc(file_slotmesh_codes_v1_issuing_service, 3);
 
 /**
- * Asks for a count.
+ * Asks where codes stand.
  *
- * @generated from message slotmesh.codes.v1.CountCodesRequest
+ * @generated from message slotmesh.codes.v1.ListCodeStatesRequest
  */
-export type CountCodesRequest = Message<"slotmesh.codes.v1.CountCodesRequest"> & {
+export type ListCodeStatesRequest = Message<"slotmesh.codes.v1.ListCodeStatesRequest"> & {
   /**
    * The appointments: 1 to 1,000.
    *
@@ -216,31 +216,31 @@ export type CountCodesRequest = Message<"slotmesh.codes.v1.CountCodesRequest"> &
 };
 
 /**
- * Describes the message slotmesh.codes.v1.CountCodesRequest.
- * Use `create(CountCodesRequestSchema)` to create a new message.
+ * Describes the message slotmesh.codes.v1.ListCodeStatesRequest.
+ * Use `create(ListCodeStatesRequestSchema)` to create a new message.
  */
-export const CountCodesRequestSchema: GenMessage<CountCodesRequest> = /*@__PURE__*/
+export const ListCodeStatesRequestSchema: GenMessage<ListCodeStatesRequest> = /*@__PURE__*/
   messageDesc(file_slotmesh_codes_v1_issuing_service, 4);
 
 /**
- * The count.
+ * Where codes stand.
  *
- * @generated from message slotmesh.codes.v1.CountCodesResponse
+ * @generated from message slotmesh.codes.v1.ListCodeStatesResponse
  */
-export type CountCodesResponse = Message<"slotmesh.codes.v1.CountCodesResponse"> & {
+export type ListCodeStatesResponse = Message<"slotmesh.codes.v1.ListCodeStatesResponse"> & {
   /**
-   * How many have a code that is live or redeemed.
+   * Where each code stands, in the order of the request. UNSPECIFIED where none was issued or revoked.
    *
-   * @generated from field: int32 codes = 1;
+   * @generated from field: repeated slotmesh.codes.v1.CodeState states = 1;
    */
-  codes: number;
+  states: CodeState[];
 };
 
 /**
- * Describes the message slotmesh.codes.v1.CountCodesResponse.
- * Use `create(CountCodesResponseSchema)` to create a new message.
+ * Describes the message slotmesh.codes.v1.ListCodeStatesResponse.
+ * Use `create(ListCodeStatesResponseSchema)` to create a new message.
  */
-export const CountCodesResponseSchema: GenMessage<CountCodesResponse> = /*@__PURE__*/
+export const ListCodeStatesResponseSchema: GenMessage<ListCodeStatesResponse> = /*@__PURE__*/
   messageDesc(file_slotmesh_codes_v1_issuing_service, 5);
 
 /**
@@ -274,14 +274,14 @@ export const IssuingService: GenService<{
     output: typeof RevokeCodesResponseSchema;
   },
   /**
-   * Counts how many of some appointments have a code that is live or redeemed.
+   * Says where the codes of some appointments stand.
    *
-   * @generated from rpc slotmesh.codes.v1.IssuingService.CountCodes
+   * @generated from rpc slotmesh.codes.v1.IssuingService.ListCodeStates
    */
-  countCodes: {
+  listCodeStates: {
     methodKind: "unary";
-    input: typeof CountCodesRequestSchema;
-    output: typeof CountCodesResponseSchema;
+    input: typeof ListCodeStatesRequestSchema;
+    output: typeof ListCodeStatesResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_slotmesh_codes_v1_issuing_service, 0);
