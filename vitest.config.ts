@@ -6,8 +6,11 @@ const NEEDS_STACK = ["vitess", "redis", "kafka", "stack"].map((part) => `**/*.${
 
 export default defineConfig({
   test: {
+    // kafkajs sets timers in the past, and Node warns of each.
+    execArgv: ["--disable-warning=TimeoutNegativeWarning"],
     projects: [
       {
+        extends: true,
         test: {
           name: "unit",
           include: ["{services,deploy,test}/**/*.test.ts"],
@@ -15,6 +18,7 @@ export default defineConfig({
         },
       },
       {
+        extends: true,
         test: {
           name: "stack",
           include: NEEDS_STACK.map((glob) => `services/${glob}`),
@@ -23,6 +27,7 @@ export default defineConfig({
         },
       },
       {
+        extends: true,
         test: {
           name: "e2e",
           include: ["test/e2e/**/*.test.ts"],
@@ -31,6 +36,7 @@ export default defineConfig({
         },
       },
       {
+        extends: true,
         test: {
           // Breaks what the other tests need, so it runs alone, after them.
           name: "faults",
