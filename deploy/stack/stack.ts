@@ -28,7 +28,7 @@ import {
   mysqldNeed,
   mysqldPart,
 } from "./mysqld.ts";
-import { isRunning, ownProcess } from "./pids.ts";
+import { isRunning, ownProcess, signalProcess } from "./pids.ts";
 import { checkPorts, pickFreePorts } from "./ports.ts";
 import { Part, type PartSpec } from "./process.ts";
 import { endParts, readRecord, removeRecord, type StackRecord, writeRecord } from "./record.ts";
@@ -98,12 +98,19 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const { config, say, steps } = context;
   const lock = takeLock(join(config.dataFolder, "run", "lock"));
   if (lock.kind === "held") throw alreadyRunning(config, lock.owner?.pid);
+  // A process that ends without stop(), by a bug or a test runner's will, leaves nothing running.
+  const onExit = () => endAtExit(context);
+  process.once("exit", onExit);
   const stack: Stack = {
     env: context.record.env,
     endpoints: context.record.endpoints,
     dataFolder: config.dataFolder,
     parts: [],
-    stop: () => stopAll(context, lock.release),
+    stop: async () => {
+      await stopAll(context);
+      process.off("exit", onExit);
+      lock.release();
+    },
   };
   options.kill?.addEventListener("abort", () => {
     for (const { part } of context.launched) part.kill();
@@ -302,7 +309,7 @@ function update({ record, launched }: Context): void {
   writeRecord(record);
 }
 
-async function stopAll(context: Context, release: () => void): Promise<void> {
+async function stopAll(context: Context): Promise<void> {
   context.record.isReady = false;
   const levels = Object.values(LEVEL).sort((a, b) => b - a);
   for (const level of levels) {
@@ -310,5 +317,11 @@ async function stopAll(context: Context, release: () => void): Promise<void> {
     await Promise.all(same.map(({ part }) => part.stop()));
   }
   removeRecord(context.config.dataFolder);
-  release();
+}
+
+/** Asks every part to end; there is no time left to wait, nor to do it in order. */
+function endAtExit({ launched }: Context): void {
+  for (const { part } of launched) {
+    if (part.process) signalProcess(part.process, "SIGTERM");
+  }
 }

@@ -163,7 +163,9 @@ function limitArgs(): string[] {
 }
 
 function logArgs(): string[] {
-  return ["--log-format", "text", "--log-level", "warn", "--sanitize-log-messages"];
+  // Neither the log nor the pages on the HTTP port show what was in a statement.
+  const quiet = ["--sanitize-log-messages", "--redact-debug-ui-queries"];
+  return ["--log-format", "text", "--log-level", "warn", ...quiet];
 }
 
 /** Every source that the build reads, in a fixed order. */
