@@ -58,7 +58,12 @@ export function servicePart(config: Config, service: ServiceSpec): PartSpec {
     command: process.execPath,
     // kafkajs computes timeouts in the past: harmless, and a warning for each process.
     args: ["--disable-warning=TimeoutNegativeWarning", service.main],
-    env: { ...config.environment, ...meshEnvironment(config) },
+    env: {
+      // A third of a service's start is compiling: 0.8 s of processor time with this, 1.25 without.
+      NODE_COMPILE_CACHE: join(config.dataFolder, "run", "compiled"),
+      ...config.environment,
+      ...meshEnvironment(config),
+    },
     cwd: config.checkout,
     logFile: join(config.dataFolder, "logs", `${service.name}.log`),
     address,
