@@ -7,7 +7,8 @@ import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } 
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const NODE_MAJOR_MIN = 24;
+/** The first with Temporal, which the days of time zones are computed with. */
+const NODE_MAJOR_MIN = 26;
 /** An install that takes longer than this is taken for dead, and its lock is ignored. */
 const INSTALL_SECONDS_MAX = 600;
 const WAIT_STEP_MS = 200;

@@ -20,6 +20,8 @@ const UNSETTLED_MS = 10_000;
 const OWING_MS = 5000;
 const CLAIMS_PER_SWEEP_MAX = 500;
 const SLOTS_PER_READ_MAX = 50;
+/** The most slots that one sweep compares: ten thousand slots in use have their turn once a minute. */
+const SLOTS_PER_SWEEP_MAX = 500;
 const WARM_FOR_MS = 600_000;
 const READ_MS_MAX = 5000;
 
@@ -35,10 +37,16 @@ export interface ReconcilerOptions {
   readonly logger: Logger;
 }
 
+/** Which of the slots in use the next sweep begins with. */
+interface Rotation {
+  next: number;
+}
+
 /** Starts to sweep every few seconds. */
 export function startReconciler(options: ReconcilerOptions): { stop(): Promise<void> } {
   const owner = randomUUID();
   const stopping = new AbortController();
+  const rotation: Rotation = { next: 0 };
   const { redis, logger } = options;
 
   async function loop(): Promise<void> {
@@ -47,7 +55,7 @@ export function startReconciler(options: ReconcilerOptions): { stop(): Promise<v
       // Without Redis there is no lease; sweeping twice is better than not at all.
       const isOurs = await redis.leaseSweeper(owner, LEASE_MS).catch(() => true);
       if (isOurs && !stopping.signal.aborted) {
-        await sweep(options).catch((error: unknown) =>
+        await sweep(options, rotation).catch((error: unknown) =>
           logger.warn({ cause: (error as Error).message }, "a sweep failed: again soon"),
         );
       }
@@ -64,11 +72,11 @@ export function startReconciler(options: ReconcilerOptions): { stop(): Promise<v
 }
 
 /** Sweeps once: settles old claims, pays what rows owe, and compares admission with the rows. */
-export async function sweep(options: ReconcilerOptions): Promise<void> {
+async function sweep(options: ReconcilerOptions, rotation: Rotation): Promise<void> {
   const outcomes = await Promise.allSettled([
     settleClaims(options),
     payRows(options),
-    rewarm(options),
+    rewarm(options, rotation),
   ]);
   const failed = outcomes.find(({ status }) => status === "rejected");
   if (failed) {
@@ -134,8 +142,14 @@ async function payRows({ store, finishWork, now, logger }: ReconcilerOptions): P
   }
 }
 
-async function rewarm({ redis, gate, now, logger }: ReconcilerOptions): Promise<void> {
-  const slots = await redis.listWarm(now() - WARM_FOR_MS);
+async function rewarm(
+  { redis, gate, now, logger }: ReconcilerOptions,
+  rotation: Rotation,
+): Promise<void> {
+  const inUse = await redis.listWarm(now() - WARM_FOR_MS);
+  const start = inUse.length > 0 ? rotation.next % inUse.length : 0;
+  const slots = [...inUse.slice(start), ...inUse.slice(0, start)].slice(0, SLOTS_PER_SWEEP_MAX);
+  rotation.next = start + slots.length;
   const answers = await Promise.all(
     chunks(slots, SLOTS_PER_READ_MAX).map((part) => gate.warm(part)),
   );
