@@ -3,7 +3,6 @@
 //   scheduling.bookings-dead.v1   records of the first that nobody can read, with where they came from
 
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { createValidator } from "@bufbuild/protovalidate";
 import {
   type BookingRequested,
   BookingRequestedSchema,
@@ -15,13 +14,12 @@ import {
   openReceiver,
   openSender,
 } from "#shared/kafka.ts";
+import { validator } from "#shared/validator.ts";
 import type { Wish } from "./domain.ts";
 
 const BOOKINGS = "scheduling.bookings.v1";
 const DEAD = "scheduling.bookings-dead.v1";
 const GROUP = "scheduling.pipeline";
-
-const validator = createValidator();
 
 /** A wish that was let in. */
 export interface Booking extends Wish {

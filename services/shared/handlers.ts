@@ -14,10 +14,10 @@ import {
   type MessageInitShape,
   type MessageShape,
 } from "@bufbuild/protobuf";
-import { createValidator } from "@bufbuild/protovalidate";
 import { BadRequestSchema } from "#gen/google/rpc/error_details_pb.ts";
 import type { Caller, Role } from "#shared/auth.ts";
 import { Code, ConnectError, meshError } from "#shared/errors.ts";
+import { validator } from "#shared/validator.ts";
 
 /** What a handler knows of the call besides the request. */
 export interface Call {
@@ -53,8 +53,6 @@ export interface BoundMethod {
   /** Returns the response, or a stream of responses. */
   readonly invoke: (request: Message, call: Call) => Promise<Message> | AsyncIterable<Message>;
 }
-
-const validator = createValidator();
 
 /** Binds a service's handlers to its descriptor and its access rules. */
 export function bind<Service extends DescService>(

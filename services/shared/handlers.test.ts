@@ -1,0 +1,66 @@
+// What stands in front of every handler: who may, and whether the request is well formed.
+
+import { expect, test } from "vitest";
+import { CodesService } from "#gen/slotmesh/codes/v1/codes_service_pb.ts";
+import type { Role } from "#shared/auth.ts";
+import { bind } from "#shared/handlers.ts";
+import { clientAs } from "#shared/testing.ts";
+
+const methods = bind(
+  CodesService,
+  { getCode: ["shopper"], lookupCode: ["staff", "manager"], redeemCode: [] },
+  {
+    getCode: async () => ({ qrSvg: "reached" }),
+    lookupCode: async () => ({}),
+    redeemCode: async () => ({}),
+  },
+);
+const appointmentId = `${"0a".repeat(16)}07`;
+
+function getCode(role: Role, id = appointmentId) {
+  return clientAs(CodesService, methods, { role }).getCode({ appointmentId: id });
+}
+
+test("a caller of a listed role reaches the handler", async () => {
+  expect((await getCode("shopper")).qrSvg).toBe("reached");
+});
+
+test.each<Role>(["staff", "manager", "operator", "service"])(
+  "%s is not listed, and is refused",
+  (role) =>
+    expect(getCode(role)).rejects.toThrow("[permission_denied] this needs the role shopper"),
+);
+
+test("who came without a token is asked for one", async () => {
+  await expect(getCode("anonymous")).rejects.toThrow(
+    "[unauthenticated] a token is needed: authorization: Bearer <token>",
+  );
+});
+
+test("a method that lists nobody is closed to all", async () => {
+  const client = clientAs(CodesService, methods, { role: "operator" });
+  const request = { code: "12345607", storeId: "1", requestId: "r" };
+  await expect(client.redeemCode(request)).rejects.toThrow(/^\[permission_denied\]/);
+});
+
+test.each([
+  ["", "appointment_id: value is required [required]"],
+  [
+    "0a07",
+    "appointment_id: does not match regex pattern `^[0-9a-f]{32}[0-9]{2}$` [string.pattern]",
+  ],
+  [
+    `${appointmentId}\n`,
+    "appointment_id: does not match regex pattern `^[0-9a-f]{32}[0-9]{2}$` [string.pattern]",
+  ],
+  [
+    "é".repeat(34),
+    "appointment_id: does not match regex pattern `^[0-9a-f]{32}[0-9]{2}$` [string.pattern]",
+  ],
+])("the id %j is refused with what was wanted, before the handler", (id, message) =>
+  expect(getCode("shopper", id)).rejects.toThrow(`[invalid_argument] ${message}`),
+);
+
+test("who may not is told so before what is wrong with the request", async () => {
+  await expect(getCode("staff", "")).rejects.toThrow(/^\[permission_denied\]/);
+});
