@@ -3,24 +3,25 @@
 
 import { CodeState } from "#gen/slotmesh/codes/v1/code_pb.ts";
 import { ClaimState } from "#gen/slotmesh/inventory/v1/claims_service_pb.ts";
+import type { CallOptions } from "#shared/client.ts";
 import type { ClaimsClient, IssuingClient } from "./clients.ts";
 import type { SlotCounts } from "./domain.ts";
 import type { SchedulingRedis } from "./redis.ts";
 import type { SchedulingStore } from "./store.ts";
 
 const IDS_PER_COUNT_MAX = 1000;
-const READ_MS_MAX = 8000;
 const ISSUED: ReadonlySet<CodeState> = new Set([
   CodeState.LIVE,
   CodeState.EXPIRED,
   CodeState.REDEEMED,
 ]);
 
-/** Counts a slot, or finds that there is none. tenantId restricts it to one tenant's slots. */
+/** Counts a slot within the time given, or finds that there is none. tenantId restricts it to one tenant's slots. */
 export type Audit = (
   storeId: string,
   slotId: string,
   tenantId: string | undefined,
+  within: CallOptions,
 ) => Promise<SlotCounts | undefined>;
 
 /** Makes the audit. */
@@ -32,17 +33,14 @@ export function createAudit(options: {
 }): Audit {
   const { store, redis, claims, issuing } = options;
 
-  async function countCodes(slotId: string): Promise<number> {
+  async function countCodes(slotId: string, within: CallOptions): Promise<number> {
     let codes = 0;
     let afterId = "";
     // Pages follow each other: each begins where the one before ended.
     for (;;) {
       const ids = await store.listConfirmed(slotId, afterId);
       if (ids.length > 0) {
-        const { states } = await issuing.listCodeStates(
-          { appointmentIds: ids },
-          { timeoutMs: READ_MS_MAX },
-        );
+        const { states } = await issuing.listCodeStates({ appointmentIds: ids }, within);
         codes += states.filter((state) => ISSUED.has(state)).length;
       }
       if (ids.length < IDS_PER_COUNT_MAX) {
@@ -52,11 +50,11 @@ export function createAudit(options: {
     }
   }
 
-  return async (storeId, slotId, tenantId) => {
+  return async (storeId, slotId, tenantId, within) => {
     const [{ stocks }, confirmed, codes, admission] = await Promise.all([
-      claims.listSlotStock({ keys: [{ storeId, slotId }] }, { timeoutMs: READ_MS_MAX }),
+      claims.listSlotStock({ keys: [{ storeId, slotId }] }, within),
       store.countConfirmed(slotId),
-      countCodes(slotId),
+      countCodes(slotId, within),
       redis.readStock(slotId).catch(() => undefined),
     ]);
     const stock = stocks[0];

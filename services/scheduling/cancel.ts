@@ -7,15 +7,16 @@
 // The spots never go back before the row says CANCELLED: else a late worker could confirm what is gone.
 
 import { CodeState } from "#gen/slotmesh/codes/v1/code_pb.ts";
+import type { CallOptions } from "#shared/client.ts";
 import type { IssuingClient } from "./clients.ts";
 import { type Row, WORK_RELEASE, WORK_REVOKE } from "./domain.ts";
 import type { Pipeline } from "./pipeline.ts";
 import type { SchedulingStore } from "./store.ts";
 
-const REVOKE_MS_MAX = 5000;
+const STEP_MS_MAX = 5000;
 
-/** Pays what rows owe. Returns the ids whose codes were redeemed before they could be killed. */
-export type FinishWork = (rows: readonly Row[]) => Promise<Set<string>>;
+/** Pays what rows owe, each call within the time given. Returns the ids whose codes were redeemed before they could be killed. */
+export type FinishWork = (rows: readonly Row[], within?: CallOptions) => Promise<Set<string>>;
 
 /** Makes the finisher. */
 export function createFinishWork(options: {
@@ -26,7 +27,7 @@ export function createFinishWork(options: {
 }): FinishWork {
   const { store, issuing, pipeline, now } = options;
 
-  async function revoke(rows: readonly Row[]): Promise<Row[]> {
+  async function revoke(rows: readonly Row[], within: CallOptions): Promise<Row[]> {
     if (rows.length === 0) {
       return [];
     }
@@ -39,14 +40,15 @@ export function createFinishWork(options: {
           storeId,
         })),
       },
-      { timeoutMs: REVOKE_MS_MAX },
+      within,
     );
     return rows.filter((_, index) => states[index] === CodeState.REDEEMED);
   }
 
-  return async (rows) => {
+  return async (rows, within = { timeoutMs: STEP_MS_MAX }) => {
     const toRevoke = rows.filter(({ work }) => work === WORK_REVOKE);
-    const redeemed = new Set((await revoke(toRevoke)).map(({ appointmentId }) => appointmentId));
+    const used = await revoke(toRevoke, within);
+    const redeemed = new Set(used.map(({ appointmentId }) => appointmentId));
     const cancelled = toRevoke.filter(({ appointmentId }) => !redeemed.has(appointmentId));
     await Promise.all([
       redeemed.size > 0 && store.endWork([...redeemed], WORK_REVOKE),
@@ -58,10 +60,10 @@ export function createFinishWork(options: {
     ]);
     // A tombstone may have a code too, where its worker was between reading the row and issuing.
     const tombstones = rows.filter(({ work }) => work === WORK_RELEASE);
-    await revoke(tombstones);
+    await revoke(tombstones, within);
     const toRelease = [...cancelled, ...tombstones];
     if (toRelease.length > 0) {
-      await pipeline.release(toRelease);
+      await pipeline.release(toRelease, within);
       await store.endWork(
         toRelease.map(({ appointmentId }) => appointmentId),
         WORK_RELEASE,

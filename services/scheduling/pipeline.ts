@@ -18,6 +18,7 @@ import {
   type SlotStock,
 } from "#gen/slotmesh/inventory/v1/claims_service_pb.ts";
 import { AppointmentState } from "#gen/slotmesh/scheduling/v1/appointment_pb.ts";
+import type { CallOptions } from "#shared/client.ts";
 import type { Logger } from "#shared/log.ts";
 import { toMs, toTimestamp } from "#shared/time.ts";
 import type { Gate } from "./admission.ts";
@@ -54,7 +55,7 @@ export interface Pipeline {
   /** Finishes claims from T2 on. */
   finish(claimed: readonly Claimed[], stocks: readonly SlotStock[]): Promise<void>;
   /** Gives the spots of claims back (T3), and tells admission. */
-  release(wishes: readonly Wish[]): Promise<void>;
+  release(wishes: readonly Wish[], within?: CallOptions): Promise<void>;
 }
 
 /** Makes the pipeline. */
@@ -134,11 +135,14 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     }
   }
 
-  async function giveBack(wishes: readonly Wish[]): Promise<readonly SlotStock[]> {
+  async function giveBack(
+    wishes: readonly Wish[],
+    within: CallOptions = step,
+  ): Promise<readonly SlotStock[]> {
     if (wishes.length === 0) {
       return [];
     }
-    return (await claims.releaseClaims({ keys: wishes.map(keyOf) }, step)).stocks;
+    return (await claims.releaseClaims({ keys: wishes.map(keyOf) }, within)).stocks;
   }
 
   /** Tells admission and watchers. Both can be made good later, so a failure is noted and passed over. */
@@ -180,8 +184,8 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   return {
     handle,
     finish,
-    release: async (wishes) => {
-      const stocks = await giveBack(wishes);
+    release: async (wishes, within) => {
+      const stocks = await giveBack(wishes, within);
       const steps = wishes.map((wish) => ({
         wish,
         row: rowOfClaim(

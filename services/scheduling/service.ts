@@ -14,6 +14,7 @@ import {
 } from "#gen/slotmesh/scheduling/v1/scheduling_service_pb.ts";
 import { SettlingService } from "#gen/slotmesh/scheduling/v1/settling_service_pb.ts";
 import type { Caller } from "#shared/auth.ts";
+import { hop } from "#shared/client.ts";
 import { Code, meshError, notFound } from "#shared/errors.ts";
 import { type BoundMethod, bind, type Call } from "#shared/handlers.ts";
 import { suffixOf } from "#shared/suffix.ts";
@@ -29,6 +30,7 @@ import type { SchedulingStore } from "./store.ts";
 
 const PAGE_SIZE = 20;
 const HEARTBEAT_MS = 15_000;
+const STEP_MS_MAX = 8000;
 
 /** What the handlers work with. */
 export interface SchedulingOptions {
@@ -90,12 +92,12 @@ function schedulingService(options: SchedulingOptions): BoundMethod[] {
         };
       },
 
-      cancelAppointment: async ({ appointmentId }, { caller }) => {
-        const appointment = await findOwn(options, appointmentId, caller);
+      cancelAppointment: async ({ appointmentId }, call) => {
+        const appointment = await findOwn(options, appointmentId, call.caller);
         if (!appointment) {
           throw notFound("appointment");
         }
-        const cancelled = await cancel(options, appointment);
+        const cancelled = await cancel(options, appointment, call);
         await redis.announce([appointmentId]).catch(() => {
           // Watchers look again by themselves.
         });
@@ -110,8 +112,9 @@ function settlingService({ gate, audit }: SchedulingOptions): BoundMethod[] {
     SettlingService,
     { auditSlot: ["service", "operator"], rebuildSlot: ["service", "operator"] },
     {
-      auditSlot: async ({ storeId, slotId }, { caller }) => {
-        const counts = await audit(storeId, slotId, tenantBound(caller));
+      auditSlot: async ({ storeId, slotId }, call) => {
+        const within = hop(call, STEP_MS_MAX);
+        const counts = await audit(storeId, slotId, tenantBound(call.caller), within);
         if (!counts) {
           throw notFound("slot at this store");
         }
@@ -126,8 +129,9 @@ function settlingService({ gate, audit }: SchedulingOptions): BoundMethod[] {
         };
       },
 
-      rebuildSlot: async ({ storeId, slotId }, { caller }) => {
-        if (!(await audit(storeId, slotId, tenantBound(caller)))) {
+      rebuildSlot: async ({ storeId, slotId }, call) => {
+        const within = hop(call, STEP_MS_MAX);
+        if (!(await audit(storeId, slotId, tenantBound(call.caller), within))) {
           throw notFound("slot at this store");
         }
         await gate.warm([{ storeId, slotId }]);
@@ -168,7 +172,11 @@ function isOwner({ tenantId, shopperId }: Wish, caller: Caller): boolean {
 }
 
 /** Gives an appointment back, or throws why it cannot be. */
-async function cancel(options: SchedulingOptions, appointment: Row | PendingWish): Promise<Row> {
+async function cancel(
+  options: SchedulingOptions,
+  appointment: Row | PendingWish,
+  call: Call,
+): Promise<Row> {
   const { store, finishWork, now } = options;
   const { appointmentId } = appointment;
   if (appointment.state === AppointmentState.PENDING) {
@@ -183,12 +191,12 @@ async function cancel(options: SchedulingOptions, appointment: Row | PendingWish
         stateAtMs: now(),
       },
     ]);
-    return cancel(options, row as Row);
+    return cancel(options, row as Row, call);
   }
   const row = appointment as Row;
   if (row.state === AppointmentState.CANCELLED) {
     if (row.work !== 0) {
-      await finishWork([row]);
+      await finishWork([row], hop(call, STEP_MS_MAX));
     }
     return row;
   }
@@ -199,7 +207,10 @@ async function cancel(options: SchedulingOptions, appointment: Row | PendingWish
   }
   await store.beginCancel(appointmentId, now());
   const begun = await store.find([appointmentId]);
-  const redeemed = await finishWork(begun.filter((one) => one !== undefined));
+  const redeemed = await finishWork(
+    begun.filter((one) => one !== undefined),
+    hop(call, STEP_MS_MAX),
+  );
   if (redeemed.has(appointmentId)) {
     throw meshError(Code.FailedPrecondition, "its code was redeemed: it cannot be given back", {
       reason: "CODE_REDEEMED",
