@@ -1,11 +1,17 @@
 // Ports, before anything is started: each one we need is free, or the message names it, who has it,
 // and the variable that moves it.
+import { randomInt } from "node:crypto";
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { HOST, type PortName, type Ports, portVariable } from "./config.ts";
 
 /** Characters of a process's command line that a message shows. */
 const COMMAND_SHOWN_MAX = 120;
+/** Picked ports lie below Linux's range for outgoing connections, which else could take one while its part
+ * is started again. */
+const PICKED_MIN = 20_000;
+const PICKED_END = 32_000;
+const PICK_TRIES_MAX = 100;
 
 /** Checks that all of these can be listened on; throws one message for all that cannot. */
 export async function checkPorts(ports: Ports, names: PortName[]): Promise<void> {
@@ -24,7 +30,7 @@ export async function checkPorts(ports: Ports, names: PortName[]): Promise<void>
 
 /** Picks a free port for every name; all are held together first, so that none comes twice. */
 export async function pickFreePorts(names: PortName[]): Promise<Partial<Ports>> {
-  const servers = await Promise.all(names.map(() => listen(0)));
+  const servers = await Promise.all(names.map(listenSomewhere));
   const ports: Partial<Ports> = {};
   for (const [index, name] of names.entries()) {
     const address = servers[index]?.address();
@@ -39,9 +45,23 @@ async function isFree(port: number): Promise<boolean> {
     await close(await listen(port));
     return true;
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code === "EADDRINUSE" || code === "EACCES") return false;
+    if (isTaken(error)) return false;
     throw error;
+  }
+}
+
+function isTaken(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === "EADDRINUSE" || code === "EACCES";
+}
+
+async function listenSomewhere(): Promise<Server> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await listen(randomInt(PICKED_MIN, PICKED_END));
+    } catch (error) {
+      if (tries === PICK_TRIES_MAX || !isTaken(error)) throw error;
+    }
   }
 }
 
