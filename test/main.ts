@@ -3,6 +3,8 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { isRunning } from "../deploy/stack/pids.ts";
+import { endParts, readRecord } from "../deploy/stack/record.ts";
 import { type Stack, startStack } from "../deploy/stack/stack.ts";
 import { CHECKS, GO_TESTS, UNIT_TESTS } from "./checks.ts";
 import { type Count, endSteps, ROOT, runStep, type Step } from "./run.ts";
@@ -11,8 +13,9 @@ const HELP = `npm test
 
 Installs what is missing, starts a mesh on free ports with its data in .data/test (made anew each
 time), and runs: tsc, biome, buf lint, format and breaking, "generate leaves no diff", the vindex's Go
-tests, unit tests, tests on the real Vitess, Redis and broker, and journeys over the wire. Ends with
-'N passed, N failed', and exits with 1 if anything failed. Logs of the mesh: .data/test/logs.
+tests, unit tests, tests on the real Vitess, Redis and broker, journeys over the wire, and kill -9 of
+each part. Ends with 'N passed, N failed', and exits with 1 if anything failed. Logs of the mesh:
+.data/test/logs.
 
   --help   show this text
 
@@ -44,6 +47,17 @@ async function main(): Promise<boolean> {
     }
   };
 
+  const before = readRecord(DATA);
+  if (before && isRunning(before.supervisor)) {
+    console.log(
+      `npm test runs already, as process ${before.supervisor.pid}: wait for it or end it`,
+    );
+    return false;
+  }
+  // A run that was killed may have left parts behind, and only its record knows them.
+  if (before) {
+    await endParts(before, console.log);
+  }
   rmSync(DATA, { recursive: true, force: true });
   console.log("starting a mesh for the tests");
   const starting = startStack({
