@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { suffixAtEnd } from "#shared/suffix.ts";
 import {
   CODE_SPACE,
   type CodeRecord,
@@ -9,7 +10,6 @@ import {
   parseCode,
   parseStoreId,
   stateAt,
-  suffixOfId,
 } from "./domain.ts";
 
 const NOW = 1_000_000;
@@ -54,7 +54,7 @@ test("every code that can be drawn is read back as it was written, however it is
       ` ${[...code].join(" - ")} `,
     ];
     expect(typed.map(parseCode), `seed ${seed}`).toEqual([code, code, code, code]);
-    expect(suffixOfId(code)).toBe(suffix);
+    expect(suffixAtEnd(code)).toBe(suffix);
   }
 });
 

@@ -84,11 +84,6 @@ export function parseCode(typed: string): string | undefined {
   return CODE.test(code) ? code : undefined;
 }
 
-/** Returns the suffix that a code or an appointment's id ends in. */
-export function suffixOfId(id: string): string {
-  return id.slice(-SUFFIX_DIGITS);
-}
-
 /** Returns a store's id in its one spelling, without leading zeros. Undefined if it is too large to be
  * stored. */
 export function parseStoreId(text: string): string | undefined {

@@ -5,15 +5,8 @@
 
 import { randomInt } from "node:crypto";
 import { ofSuffix, type Shards } from "#shared/shards.ts";
-import {
-  CODE_SPACE,
-  formatCode,
-  offersEach,
-  ROUNDS_MAX,
-  type State,
-  stateAt,
-  suffixOfId,
-} from "./domain.ts";
+import { suffixAtEnd } from "#shared/suffix.ts";
+import { CODE_SPACE, formatCode, offersEach, ROUNDS_MAX, type State, stateAt } from "./domain.ts";
 import type { CodeStore, NewCode, Owner } from "./store.ts";
 
 /** What issuing needs. */
@@ -85,7 +78,7 @@ async function issueOnShard(
     const nowMs = now();
     const each = offersEach(round, waiting.size);
     const offers = [...waiting.values()].flatMap((wish) =>
-      drawCodes(draw, suffixOfId(wish.appointmentId), each).map((code) => ({
+      drawCodes(draw, suffixAtEnd(wish.appointmentId), each).map((code) => ({
         ...wish,
         code,
         issuedAtMs: nowMs,
@@ -117,7 +110,7 @@ function drawCodes(draw: () => number, suffix: string, count: number): string[] 
  * in one order and do not deadlock. */
 function inKeyOrder<Item extends Owner>(items: readonly Item[]): Map<string, Item> {
   const byId = new Map(items.map((item) => [item.appointmentId, item]));
-  const order = (id: string) => suffixOfId(id) + id;
+  const order = (id: string) => suffixAtEnd(id) + id;
   return new Map([...byId].sort(([a], [b]) => (order(a) < order(b) ? -1 : 1)));
 }
 

@@ -8,11 +8,11 @@ import { runProcess } from "#shared/process.ts";
 import { openRedis } from "#shared/redis.ts";
 import { serveGrpc } from "#shared/serve.ts";
 import { createShards } from "#shared/shards.ts";
-import { readCodesConfig } from "./config.ts";
+import { readConfig } from "./config.ts";
 import { codesService } from "./service.ts";
 import { createStore } from "./store.ts";
 
-const config = readCodesConfig();
+const config = readConfig();
 const logger = createLogger("codes", config.logLevel);
 
 await runProcess(logger, async (parts) => {

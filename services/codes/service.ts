@@ -18,6 +18,7 @@ import { Code, meshError, notFound } from "#shared/errors.ts";
 import { type Access, type BoundMethod, bind } from "#shared/handlers.ts";
 import type { Ids } from "#shared/ids.ts";
 import type { Shards } from "#shared/shards.ts";
+import { suffixAtEnd } from "#shared/suffix.ts";
 import { toMs, toTimestamp } from "#shared/time.ts";
 import {
   CODE_DIGITS,
@@ -29,7 +30,6 @@ import {
   type Settled,
   type State,
   stateAt,
-  suffixOfId,
 } from "./domain.ts";
 import { drawNumber, issueCodes, listStates, revokeCodes, type Wish } from "./issuing.ts";
 import { drawQr } from "./qr.ts";
@@ -136,7 +136,7 @@ export function codesService(options: CodesOptions): BoundMethod[] {
       const outcomes = await issueCodes(issuing, issues.map(toWish));
       const missed = outcomes.indexOf("no-free-code");
       if (missed >= 0) {
-        throw await noFreeCode(store, suffixOfId(issues[missed]?.appointmentId ?? ""));
+        throw await noFreeCode(store, suffixAtEnd(issues[missed]?.appointmentId ?? ""));
       }
       return { states: outcomes.map((state) => CODE_STATES[state as State]) };
     },

@@ -8,7 +8,8 @@
 // checked before, and no row is taken for written unless the count or a reading says so.
 
 import { idValue, isDuplicate, retryTransient, type Sql, type Value } from "#shared/mysql.ts";
-import { type CodeRecord, type Receipt, type StoredState, suffixOfId } from "./domain.ts";
+import { suffixAtEnd } from "#shared/suffix.ts";
+import type { CodeRecord, Receipt, StoredState } from "./domain.ts";
 
 /** The most rows of one code that are read. A code comes again once in a million issues of its suffix. */
 const ROWS_OF_CODE_MAX = 100;
@@ -128,7 +129,7 @@ export function createStore(sql: Sql) {
          where suffix = ? and appointment_id = ? and tenant_id = ?
            ${shopperId === undefined ? "" : "and shopper_id = ?"}`,
         [
-          suffixOfId(appointmentId),
+          suffixAtEnd(appointmentId),
           appointmentId,
           tenantId,
           ...(shopperId === undefined ? [] : [shopperId]),
@@ -147,7 +148,7 @@ export function createStore(sql: Sql) {
         `select ${COLUMNS} from pickup_code
          where suffix = ? and code = ? and tenant_id = ? and store_id = ?
          order by active_code is null, issued_at_ms desc limit 1`,
-        [suffixOfId(code), code, tenantId, idValue(storeId)],
+        [suffixAtEnd(code), code, tenantId, idValue(storeId)],
       );
       return rows.map(toRecord)[0];
     },
@@ -158,7 +159,7 @@ export function createStore(sql: Sql) {
         `select ${COLUMNS} from pickup_code
          where suffix = ? and code = ? and tenant_id = ?
          order by active_code is null, issued_at_ms desc limit ${ROWS_OF_CODE_MAX}`,
-        [suffixOfId(code), code, tenantId],
+        [suffixAtEnd(code), code, tenantId],
       );
       return rows.map(toRecord);
     },
@@ -181,7 +182,7 @@ export function createStore(sql: Sql) {
             idValue(storeId),
             staffId,
             requestId,
-            suffixOfId(code),
+            suffixAtEnd(code),
             code,
             tenantId,
             idValue(storeId),
@@ -218,11 +219,11 @@ interface Row {
 
 function ownerValues(owner: Owner): Value[] {
   const { appointmentId, tenantId, shopperId, storeId } = owner;
-  return [suffixOfId(appointmentId), appointmentId, tenantId, shopperId, idValue(storeId)];
+  return [suffixAtEnd(appointmentId), appointmentId, tenantId, shopperId, idValue(storeId)];
 }
 
 function keys(appointmentIds: readonly string[]): Value[] {
-  return appointmentIds.map((id) => [suffixOfId(id), id]);
+  return appointmentIds.map((id) => [suffixAtEnd(id), id]);
 }
 
 function stateOf(row: Pick<Row, "state">): StoredState {

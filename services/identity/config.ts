@@ -3,8 +3,6 @@
 import { fileURLToPath } from "node:url";
 import { type MeshConfig, PORTS, readInteger, readMeshConfig, readString } from "#shared/config.ts";
 
-const DRAIN_MS = 2000;
-const DRAIN_MS_MAX = 60_000;
 const KEY_DIR = fileURLToPath(new URL("../../.data/keys", import.meta.url));
 
 /** What Identity needs to know. */
@@ -13,8 +11,6 @@ export interface IdentityConfig extends MeshConfig {
   readonly port: number;
   /** The port of the public keys. */
   readonly httpPort: number;
-  /** How long health says NOT_SERVING before calls are refused. */
-  readonly drainMs: number;
 }
 
 /** Reads the environment. */
@@ -23,7 +19,6 @@ export function readConfig(env = process.env): IdentityConfig {
     ...readMeshConfig(env),
     port: readInteger(env, "SLOTMESH_IDENTITY_PORT", 50051, PORTS),
     httpPort: readInteger(env, "SLOTMESH_IDENTITY_HTTP_PORT", 50061, PORTS),
-    drainMs: readInteger(env, "SLOTMESH_DRAIN_MS", DRAIN_MS, { min: 0, max: DRAIN_MS_MAX }),
   };
 }
 

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { suffixAtEnd } from "#shared/suffix.ts";
 import {
   type Account,
   checkStores,
@@ -18,7 +19,6 @@ import {
   requestHash,
   type Session,
   signInKey,
-  suffixOfSession,
 } from "./domain.ts";
 
 /** For a machine that is busy with other things. */
@@ -169,7 +169,7 @@ test("a refresh token reads as it was written, and its session names the suffix"
   expect(text).toBe(`${SESSION_ID}.3.${"s".repeat(43)}`);
   expect(text.length).toBeLessThanOrEqual(256);
   expect(parseRefreshToken(text)).toEqual(TOKEN);
-  expect(suffixOfSession(SESSION_ID)).toBe("07");
+  expect(suffixAtEnd(SESSION_ID)).toBe("07");
 });
 
 test.each([

@@ -167,11 +167,6 @@ export function parseRefreshToken(text: string): RefreshToken | undefined {
     : { sessionId, generation: Number(generation), secret };
 }
 
-/** Returns the suffix of a session: its person's, so that both lie on one shard. */
-export function suffixOfSession(sessionId: string): string {
-  return sessionId.slice(-2);
-}
-
 /** Hashes the secret of a refresh token. Fast, because 32 random bytes cannot be guessed. */
 export function hashSecret(secret: string): Buffer {
   return hash("sha256", secret, "buffer");

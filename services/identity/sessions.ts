@@ -2,6 +2,7 @@
 // by anyone with the public keys, and a refresh token, good once and checked here.
 
 import { isDuplicate, retryTransient } from "#shared/mysql.ts";
+import { suffixAtEnd } from "#shared/suffix.ts";
 import {
   ACCESS_SECONDS,
   type Account,
@@ -13,7 +14,6 @@ import {
   SECRET_BYTES,
   SESSION_ID_BYTES,
   SESSION_MS_MAX,
-  suffixOfSession,
 } from "./domain.ts";
 import type { Store } from "./store.ts";
 import type { SignToken } from "./tokens.ts";
@@ -91,7 +91,7 @@ export function createSessions(options: {
         return undefined;
       }
       const { sessionId, generation } = presented;
-      const suffix = suffixOfSession(sessionId);
+      const suffix = suffixAtEnd(sessionId);
       const nowMs = now();
       const secret = newSecret();
       const next = { secretHash: hashSecret(secret) };

@@ -12,6 +12,7 @@
 
 import { randomBytes } from "node:crypto";
 import { ClaimRefusal, ClaimState } from "#gen/slotmesh/inventory/v1/claims_service_pb.ts";
+import { chunksOf } from "#shared/chunks.ts";
 import { Code, meshError } from "#shared/errors.ts";
 import { type Database, retryTransient, type Sql } from "#shared/mysql.ts";
 import { createShards, ofXxhash } from "#shared/shards.ts";
@@ -33,7 +34,6 @@ import {
   batchesOf,
   type Claim,
   type ClaimKey,
-  chunksOf,
   compareKeys,
   decideTakes,
   isStoredSlot,

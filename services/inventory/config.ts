@@ -1,20 +1,23 @@
-// The settings of Inventory: what all services share, its port, and how long it drains.
+// The settings of Inventory: what all services share, and its port.
 
-import { type MeshConfig, PORTS, readInteger, readMeshConfig } from "#shared/config.ts";
+import {
+  type Environment,
+  type MeshConfig,
+  PORTS,
+  readInteger,
+  readMeshConfig,
+} from "#shared/config.ts";
 
 /** The settings. */
 export interface InventoryConfig extends MeshConfig {
   /** The gRPC port. */
   readonly port: number;
-  /** How long health says NOT_SERVING before calls are refused, in milliseconds. */
-  readonly drainMs: number;
 }
 
 /** Reads the settings from the process's environment. */
-export function readInventoryConfig(): InventoryConfig {
+export function readConfig(env: Environment = process.env): InventoryConfig {
   return {
-    ...readMeshConfig(process.env),
-    port: readInteger(process.env, "SLOTMESH_INVENTORY_PORT", 50052, PORTS),
-    drainMs: readInteger(process.env, "SLOTMESH_DRAIN_MS", 2000, { min: 0, max: 60_000 }),
+    ...readMeshConfig(env),
+    port: readInteger(env, "SLOTMESH_INVENTORY_PORT", 50052, PORTS),
   };
 }

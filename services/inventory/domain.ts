@@ -8,6 +8,7 @@
 
 import { hash } from "node:crypto";
 import { ClaimRefusal, ClaimState } from "#gen/slotmesh/inventory/v1/claims_service_pb.ts";
+import { chunksOf } from "#shared/chunks.ts";
 
 /** The longest slot. */
 export const SLOT_MS_MAX = 24 * 3_600_000;
@@ -141,15 +142,6 @@ export function batchesOf(takes: readonly Take[], rowsMax: number): Take[][] {
     seen.add(place);
   }
   return [...chunksOf(first, rowsMax), ...chunksOf(later, rowsMax)];
-}
-
-/** Cuts a list into pieces of at most sizeMax. */
-export function chunksOf<Item>(items: readonly Item[], sizeMax: number): Item[][] {
-  const chunks: Item[][] = [];
-  for (let from = 0; from < items.length; from += sizeMax) {
-    chunks.push(items.slice(from, from + sizeMax));
-  }
-  return chunks;
 }
 
 /** Makes the rows of wishes that take their spots. */

@@ -9,11 +9,11 @@ import { openRedis } from "#shared/redis.ts";
 import { serveGrpc } from "#shared/serve.ts";
 import { createClaims } from "./claims.ts";
 import { claimsService } from "./claims-service.ts";
-import { readInventoryConfig } from "./config.ts";
+import { readConfig } from "./config.ts";
 import { inventoryService } from "./service.ts";
 import { createStore } from "./store.ts";
 
-const config = readInventoryConfig();
+const config = readConfig();
 const logger = createLogger("inventory", config.logLevel);
 
 await runProcess(logger, async (parts) => {

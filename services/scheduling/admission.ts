@@ -67,10 +67,11 @@ export function createGate(options: {
       slotId,
       wishes,
       holdMs,
-      wantHolders,
+      wantHolders ? FLAG_HOLDERS_MAX : 0,
     );
     const isSoldOut = freeSpots <= 0 && admissions.some(({ kind }) => kind === "sold-out");
-    if (isSoldOut && wantHolders && holders.length <= FLAG_HOLDERS_MAX) {
+    // Nothing is free and nobody is told: they are too many to remember.
+    if (isSoldOut && holders.length > 0) {
       bound(flags, FLAGS_MAX);
       flags.set(slotId, { untilMs: askedAtMs + FLAG_MS, holders: new Set(holders) });
     }

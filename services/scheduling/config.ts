@@ -12,8 +12,6 @@ import {
 export interface SchedulingConfig extends MeshConfig {
   /** The port of the gRPC server. */
   readonly port: number;
-  /** How long health says NOT_SERVING before calls are refused, in milliseconds. */
-  readonly drainMs: number;
   /** How long an admitted wish keeps its spots in Redis while the rows have not decided, in milliseconds. */
   readonly holdMs: number;
   /** How many wishes a second pass without admission while Redis is away, in each process. */
@@ -27,7 +25,6 @@ export function readConfig(env: Environment = process.env): SchedulingConfig {
   return {
     ...readMeshConfig(env),
     port: readInteger(env, "SLOTMESH_SCHEDULING_PORT", 50053, PORTS),
-    drainMs: readInteger(env, "SLOTMESH_DRAIN_MS", 2000, { min: 0, max: 60_000 }),
     holdMs: readInteger(env, "SLOTMESH_HOLD_MS", 120_000, { min: 1000, max: 3600_000 }),
     unguardedPerSecond: readInteger(env, "SLOTMESH_UNGUARDED_PER_SECOND", 100, {
       min: 1,

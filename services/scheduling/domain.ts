@@ -55,11 +55,6 @@ export function appointmentIdOf(tenantId: string, shopperId: string, requestId: 
   return digest.slice(0, 32) + suffixOf(tenantId, shopperId);
 }
 
-/** Returns the suffix that an appointment id ends in. */
-export function suffixOfAppointment(appointmentId: string): string {
-  return appointmentId.slice(-2);
-}
-
 /** Derives what tells two bodies under one request id apart. */
 export function bodyHashOf({ storeId, slotId, partySize }: Wish): string {
   return createHash("sha256")

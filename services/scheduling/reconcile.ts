@@ -4,6 +4,7 @@
 import { randomUUID } from "node:crypto";
 import { ClaimRefusal, ClaimState } from "#gen/slotmesh/inventory/v1/claims_service_pb.ts";
 import { AppointmentState, RefusalReason } from "#gen/slotmesh/scheduling/v1/appointment_pb.ts";
+import { chunksOf } from "#shared/chunks.ts";
 import type { Logger } from "#shared/log.ts";
 import { sleep, toMs } from "#shared/time.ts";
 import type { Gate } from "./admission.ts";
@@ -107,7 +108,7 @@ async function settleClaims({ store, claims, pipeline, now, logger }: Reconciler
   const slots = [...new Map(claimed.map(({ wish }) => [wish.slotId, wish])).values()];
   const stocks = (
     await Promise.all(
-      chunks(slots, SLOTS_PER_READ_MAX).map((part) =>
+      chunksOf(slots, SLOTS_PER_READ_MAX).map((part) =>
         claims.listSlotStock(
           { keys: part.map(({ storeId, slotId }) => ({ storeId, slotId })) },
           { timeoutMs: READ_MS_MAX },
@@ -151,7 +152,7 @@ async function rewarm(
   const slots = [...inUse.slice(start), ...inUse.slice(0, start)].slice(0, SLOTS_PER_SWEEP_MAX);
   rotation.next = start + slots.length;
   const answers = await Promise.all(
-    chunks(slots, SLOTS_PER_READ_MAX).map((part) => gate.warm(part)),
+    chunksOf(slots, SLOTS_PER_READ_MAX).map((part) => gate.warm(part)),
   );
   const driftSpots = answers.reduce((sum, answer) => sum + answer.driftSpots, 0);
   if (driftSpots > 0) {
@@ -160,10 +161,4 @@ async function rewarm(
       "admission differed from the rows, and was mended",
     );
   }
-}
-
-function chunks<Item>(items: readonly Item[], size: number): Item[][] {
-  return Array.from({ length: Math.ceil(items.length / size) }, (_, index) =>
-    items.slice(index * size, (index + 1) * size),
-  );
 }

@@ -56,7 +56,7 @@ function wishOf(slot: SlotPicture, shopperId: string, change: Partial<AdmissionW
 }
 
 async function admit(slot: SlotPicture, ...wishes: AdmissionWish[]): Promise<string[]> {
-  const { admissions } = await redis.admit(slot.slotId, wishes, HOLD_MS, false);
+  const { admissions } = await redis.admit(slot.slotId, wishes, HOLD_MS, 0);
   return admissions.map(({ kind, detail }) => (detail ? `${kind} ${detail}` : kind));
 }
 
@@ -141,17 +141,30 @@ describe("admission", () => {
     const slot = pictureOf();
     await redis.warm(slot);
     const wishes = ["a", "b", "c", "d"].map((shopper) => wishOf(slot, shopper));
-    const { freeSpots, holders } = await redis.admit(slot.slotId, wishes, HOLD_MS, true);
+    const { freeSpots, holders } = await redis.admit(slot.slotId, wishes, HOLD_MS, 3);
     expect(freeSpots).toBe(0);
     expect(new Set(holders)).toEqual(
       new Set(wishes.slice(0, 3).map(({ appointmentId }) => appointmentId)),
     );
   });
 
+  test("says nothing of holders while a spot is free, or where they are more than asked for", async () => {
+    const slot = pictureOf();
+    await redis.warm(slot);
+    const [a, b, c, d] = ["a", "b", "c", "d"].map((shopper) => wishOf(slot, shopper));
+    const free = [a, b] as AdmissionWish[];
+    expect((await redis.admit(slot.slotId, free, HOLD_MS, 9)).holders).toEqual([]);
+    const full = [c, d] as AdmissionWish[];
+    expect((await redis.admit(slot.slotId, full, HOLD_MS, 2)).holders).toEqual([]);
+    expect((await redis.admit(slot.slotId, [d as AdmissionWish], HOLD_MS, 3)).holders).toHaveLength(
+      3,
+    );
+  });
+
   test("gives a hold back when its time is over", async () => {
     const slot = pictureOf({ totalSpots: 1, availableSpots: 1 });
     await redis.warm(slot);
-    await redis.admit(slot.slotId, [wishOf(slot, "a")], 1, false);
+    await redis.admit(slot.slotId, [wishOf(slot, "a")], 1, 0);
     await new Promise((resolve) => setTimeout(resolve, 10));
     expect(await admit(slot, wishOf(slot, "b"))).toEqual(["admitted"]);
     expect(await admit(slot, wishOf(slot, "a"))).toEqual(["sold-out"]);

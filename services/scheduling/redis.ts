@@ -68,12 +68,13 @@ export function createRedis(redis: RedisConnection) {
   const scripts = loadScripts<"admit" | "settle" | "warm">(redis, join(import.meta.dirname, "lua"));
 
   return {
-    /** Asks for some wishes of one slot at once. If asked, also says who holds or has spots. */
+    /** Asks for some wishes of one slot at once. Where nothing is free, also says who holds or has
+     * spots, if they are at most holdersMax. */
     async admit(
       slotId: string,
       wishes: readonly AdmissionWish[],
       holdMs: number,
-      wantHolders: boolean,
+      holdersMax: number,
     ): Promise<{ admissions: Admission[]; freeSpots: number; holders: string[] }> {
       const args = wishes.flatMap((wish) => [
         wish.appointmentId,
@@ -82,11 +83,10 @@ export function createRedis(redis: RedisConnection) {
         wish.bodyHash,
         `${wish.tenantId}:${wish.storeId}`,
       ]);
-      const reply = (await scripts.admit(keysOf(slotId), [
-        holdMs,
-        wantHolders ? "1" : "0",
-        ...args,
-      ])) as [number, ...(number | string)[]];
+      const reply = (await scripts.admit(keysOf(slotId), [holdMs, holdersMax, ...args])) as [
+        number,
+        ...(number | string)[],
+      ];
       const admissions = wishes.map((_, index) => ({
         kind: ADMISSION[reply[1 + index * 2] as keyof typeof ADMISSION],
         detail: String(reply[2 + index * 2]),

@@ -4,8 +4,9 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { AppointmentState } from "#gen/slotmesh/scheduling/v1/appointment_pb.ts";
 import { type Database, openDatabase, type Value } from "#shared/mysql.ts";
+import { suffixAtEnd } from "#shared/suffix.ts";
 import { shardsOf, testConfig, uniqueId, uniqueTenant } from "#shared/testing.ts";
-import { appointmentIdOf, suffixOfAppointment } from "./domain.ts";
+import { appointmentIdOf } from "./domain.ts";
 import { STATEMENTS } from "./store.ts";
 
 let database: Database;
@@ -21,7 +22,7 @@ function appointmentIn(suffix: string) {
   for (;;) {
     const owner = { tenantId: uniqueTenant(), shopperId: uniqueId() };
     const id = appointmentIdOf(owner.tenantId, owner.shopperId, "r");
-    if (suffixOfAppointment(id) === suffix) {
+    if (suffixAtEnd(id) === suffix) {
       return { ...owner, id };
     }
   }

@@ -8,14 +8,8 @@ import type {
 import { AppointmentState as State } from "#gen/slotmesh/scheduling/v1/appointment_pb.ts";
 import { type Database, idValue, retryTransient, type Value } from "#shared/mysql.ts";
 import { createShards, ofSuffix } from "#shared/shards.ts";
-import {
-  type Row,
-  suffixOfAppointment,
-  WORK_NONE,
-  WORK_RELEASE,
-  WORK_REVOKE,
-  type Work,
-} from "./domain.ts";
+import { suffixAtEnd } from "#shared/suffix.ts";
+import { type Row, WORK_NONE, WORK_RELEASE, WORK_REVOKE, type Work } from "./domain.ts";
 
 /** The most rows of one statement. */
 const ROWS_MAX = 1000;
@@ -64,7 +58,7 @@ export function createStore(database: Database) {
   const shards = createShards(database);
   const keyspaceIdOf = (id: string) => ofSuffix(id);
   // Tuples, because MySQL takes two IN lists for their cross product, and reads the table from 100 on.
-  const keysOf = (ids: readonly string[]) => ids.map((id) => [suffixOfAppointment(id), id]);
+  const keysOf = (ids: readonly string[]) => ids.map((id) => [suffixAtEnd(id), id]);
 
   function perShard<Result>(
     ids: readonly string[],
@@ -133,7 +127,7 @@ export function createStore(database: Database) {
         database.write(STATEMENTS.setWork, [
           WORK_REVOKE,
           nowMs,
-          suffixOfAppointment(id),
+          suffixAtEnd(id),
           id,
           State.CONFIRMED,
           WORK_NONE,
@@ -218,7 +212,7 @@ function checkCount(count: number): void {
 
 function toValues(row: Row): Value[] {
   return [
-    suffixOfAppointment(row.appointmentId),
+    suffixAtEnd(row.appointmentId),
     row.appointmentId,
     row.tenantId,
     row.shopperId,

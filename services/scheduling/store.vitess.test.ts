@@ -3,14 +3,9 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { AppointmentState, RefusalReason } from "#gen/slotmesh/scheduling/v1/appointment_pb.ts";
 import { type Database, openDatabase } from "#shared/mysql.ts";
+import { suffixAtEnd } from "#shared/suffix.ts";
 import { testConfig, uniqueId, uniqueTenant } from "#shared/testing.ts";
-import {
-  appointmentIdOf,
-  type Row,
-  suffixOfAppointment,
-  WORK_RELEASE,
-  WORK_REVOKE,
-} from "./domain.ts";
+import { appointmentIdOf, type Row, WORK_RELEASE, WORK_REVOKE } from "./domain.ts";
 import { createStore, type SchedulingStore } from "./store.ts";
 
 const { CONFIRMED, CANCELLED, REFUSED } = AppointmentState;
@@ -52,9 +47,9 @@ test("a row comes back as it was written, large ids to the last digit", async ()
 
 test("rows of all shards are written and found in one call, in order", async () => {
   const rows = Array.from({ length: 400 }, () => rowOf());
-  expect(
-    new Set(rows.map(({ appointmentId }) => suffixOfAppointment(appointmentId))).size,
-  ).toBeGreaterThan(50);
+  expect(new Set(rows.map(({ appointmentId }) => suffixAtEnd(appointmentId))).size).toBeGreaterThan(
+    50,
+  );
   expect(await store.finish(rows)).toEqual(rows);
   expect(await store.find(rows.map(({ appointmentId }) => appointmentId))).toEqual(rows);
 });
@@ -83,7 +78,7 @@ test("an id that nobody wrote is undefined among those that are there", async ()
 
 test("Vitess refuses a row whose id does not end in its suffix", async () => {
   const { appointmentId } = rowOf();
-  const wrong = String((Number(suffixOfAppointment(appointmentId)) + 50) % 100).padStart(2, "0");
+  const wrong = String((Number(suffixAtEnd(appointmentId)) + 50) % 100).padStart(2, "0");
   const insert =
     "insert into appointment (suffix, appointment_id, tenant_id, shopper_id, store_id, slot_id, " +
     "party_size, state, refusal, work, created_at_ms, state_at_ms) values ?";
@@ -127,7 +122,7 @@ test("a shopper's rows come newest first, page by page, and nobody else's", asyn
     rowOf({ ...owner, createdAtMs: 1000 + index }),
   );
   await store.finish([...rows, rowOf({ tenantId: owner.tenantId })]);
-  const place = { ...owner, suffix: suffixOfAppointment((rows[0] as Row).appointmentId) };
+  const place = { ...owner, suffix: suffixAtEnd((rows[0] as Row).appointmentId) };
   const first = await store.list(
     place,
     { createdAtMs: Number.MAX_SAFE_INTEGER, appointmentId: "" },

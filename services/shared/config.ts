@@ -52,6 +52,8 @@ export interface MeshConfig {
   };
   /** The least level that is logged. */
   readonly logLevel: string;
+  /** How long health says NOT_SERVING before calls are refused, in milliseconds. */
+  readonly drainMs: number;
 }
 
 /** Reads what all services share. */
@@ -70,6 +72,7 @@ export function readMeshConfig(env: Environment): MeshConfig {
       codes: readString(env, "SLOTMESH_CODES_ADDRESS", "127.0.0.1:50054"),
     },
     logLevel: readString(env, "SLOTMESH_LOG_LEVEL", "info"),
+    drainMs: readInteger(env, "SLOTMESH_DRAIN_MS", 2000, { min: 0, max: 60_000 }),
   };
 }
 

@@ -37,6 +37,11 @@ export function suffixOf(tenantId: string, shopperId: string): string {
   return suffix.toString().padStart(SUFFIX_DIGITS, "0");
 }
 
+/** Returns the suffix that an id or a code ends in. */
+export function suffixAtEnd(value: string): string {
+  return value.slice(-SUFFIX_DIGITS);
+}
+
 /** Computes the keyspace id of a suffix, or of anything that ends in one: n of 10^digits is
  * floor(n * 2^64 / 10^digits). Undefined if the value does not end in that many ASCII digits. */
 export function keyspaceIdOfSuffix(value: string, digits = SUFFIX_DIGITS): bigint | undefined {

@@ -9,17 +9,18 @@ KEYS[2] holds     zset: appointment -> ms at which the hold ends
 KEYS[3] wishes    hash: appointment -> <status><party>:<body hash>:<shopper>; status A admitted, C confirmed
 KEYS[4] shoppers  hash: shopper -> appointment that holds or has spots
 
-ARGV[1] hold length in ms   ARGV[2] "1" to return who holds spots, for a local sold-out flag
+ARGV[1] hold length in ms   ARGV[2] the most holders to return where nothing is free, for a local
+  sold-out flag; more than these, or 0: none
 ARGV[3..] five per wish: appointment, shopper, party, body hash, tenant .. ":" .. store
 
-Returns a list: free spots, then for each wish a code and a detail, then, if asked, the appointments
-that hold or have spots.
+Returns a list: free spots, then for each wish a code and a detail, then, if asked and nothing is free, the
+appointments that hold or have spots.
   1 admitted   2 already yours (status)   3 sold out   4 user limit (the other appointment)
   5 not open yet (opens at, ms)   6 not warmed   7 too late   8 no such slot   9 party too large (the most)
   10 the same request id with another body
 ]]
 local stockKey, holdsKey, wishesKey, shoppersKey = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local holdMs, wantHolders = tonumber(ARGV[1]), ARGV[2] == "1"
+local holdMs, holdersMax = tonumber(ARGV[1]), tonumber(ARGV[2])
 local REAP_MAX = 50
 
 local time = redis.call("TIME")
@@ -109,7 +110,7 @@ if held ~= heldBefore then
   redis.call("PEXPIREAT", shoppersKey, expiry)
 end
 result[1] = available - held
-if wantHolders then
+if holdersMax > 0 and available - held <= 0 and redis.call("HLEN", shoppersKey) <= holdersMax then
   for _, appointment in ipairs(redis.call("HVALS", shoppersKey)) do
     result[#result + 1] = appointment
   end
