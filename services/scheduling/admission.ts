@@ -62,7 +62,7 @@ export function createGate(options: {
     wishes: readonly AdmissionWish[],
   ): Promise<readonly Admission[]> {
     const askedAtMs = now();
-    const wantHolders = !flags.has(slotId) || (flags.get(slotId)?.untilMs ?? 0) < askedAtMs;
+    const wantHolders = (flags.get(slotId)?.untilMs ?? 0) < askedAtMs;
     const { admissions, freeSpots, holders } = await redis.admit(
       slotId,
       wishes,
@@ -70,7 +70,7 @@ export function createGate(options: {
       wantHolders ? FLAG_HOLDERS_MAX : 0,
     );
     const isSoldOut = freeSpots <= 0 && admissions.some(({ kind }) => kind === "sold-out");
-    // Nothing is free and nobody is told: they are too many to remember.
+    // Where the holders are too many to be told, there is no flag: their retries must reach Redis.
     if (isSoldOut && holders.length > 0) {
       bound(flags, FLAGS_MAX);
       flags.set(slotId, { untilMs: askedAtMs + FLAG_MS, holders: new Set(holders) });
