@@ -13,7 +13,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "unit",
-          include: ["{services,deploy,test}/**/*.test.ts"],
+          include: ["{services,deploy,test,bench}/**/*.test.ts"],
           exclude: [...NEEDS_STACK, "test/e2e/**", "test/faults/**"],
         },
       },
