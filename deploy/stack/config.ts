@@ -20,6 +20,7 @@ export const PORT_DEFAULTS = {
   inventory: 50052,
   scheduling: 50053,
   codes: 50054,
+  settler: 50055,
   identityHttp: 50061,
   gateway: 8080,
 } as const;
@@ -29,7 +30,8 @@ export type Ports = Record<PortName, number>;
 
 /** The services that own a keyspace each, and the browser's edge, which owns none. */
 export const KEYSPACE_SERVICES = ["identity", "inventory", "scheduling", "codes"] as const;
-export const SERVICE_NAMES = [...KEYSPACE_SERVICES, "gateway"] as const;
+/** The processes of the services: Scheduling has two, one that answers and one that settles. */
+export const SERVICE_NAMES = [...KEYSPACE_SERVICES, "settler", "gateway"] as const;
 export type ServiceName = (typeof SERVICE_NAMES)[number];
 
 /** Everything listens here only: the embedded stack is for one machine. */

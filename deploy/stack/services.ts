@@ -24,7 +24,11 @@ export interface ServiceSpec {
 export function findServices(config: Config): ServiceSpec[] {
   return SERVICE_NAMES.map((name) => ({
     name,
-    main: join(config.checkout, "services", name, "main.ts"),
+    main: join(
+      config.checkout,
+      "services",
+      name === "settler" ? "scheduling/settler.ts" : `${name}/main.ts`,
+    ),
   })).filter((service) => existsSync(service.main));
 }
 
@@ -45,6 +49,7 @@ export function meshEnvironment(config: Config): Record<string, string> {
     SLOTMESH_INVENTORY_PORT: String(ports.inventory),
     SLOTMESH_SCHEDULING_PORT: String(ports.scheduling),
     SLOTMESH_CODES_PORT: String(ports.codes),
+    SLOTMESH_SETTLER_PORT: String(ports.settler),
     SLOTMESH_IDENTITY_HTTP_PORT: String(ports.identityHttp),
     SLOTMESH_GATEWAY_PORT: String(ports.gateway),
     SLOTMESH_GATEWAY_URL: `http://${HOST}:${ports.gateway}`,

@@ -62,8 +62,8 @@ export function claimsService(options: {
       return { claims: unsettled.map(toClaimMessage) };
     },
 
-    listSlotStock: async ({ keys }) => {
-      const stocks = await claims.listStock(keys);
+    listSlotStock: async ({ keys, countsOnly }) => {
+      const stocks = await (countsOnly ? claims.listCounts(keys) : claims.listStock(keys));
       return { stocks: stocks.map((stock) => toStockMessage(stock.slot, stock.claims)) };
     },
   });

@@ -147,11 +147,19 @@ export function createClaims(database: Database) {
     listUnsettled: (takenUntilMs: number, rowsMax: number): Promise<Claim[]> =>
       retryTransient(() => selectUnsettledClaims(database, takenUntilMs, rowsMax)),
 
+    /** Reads slots without their claims, which can be many. */
+    async listCounts(keys: readonly SlotKey[]): Promise<Stock[]> {
+      const slots = await perShard(wantedSlots(keys), async (part) => {
+        const found = await retryTransient(() => selectSlots(database, part));
+        const byName = new Map(found.map((slot) => [nameOfSlot(slot), slot]));
+        return part.map((key) => byName.get(nameOfSlot(key)));
+      });
+      return slots.flatMap((slot) => (slot ? [{ slot, claims: [] }] : []));
+    },
+
     /** Reads slots and the claims that hold their spots, each shard at one moment. */
     async listStock(keys: readonly SlotKey[]): Promise<Stock[]> {
-      const wanted = [
-        ...new Map(keys.filter(isStoredSlot).map((key) => [nameOfSlot(key), key])).values(),
-      ];
+      const wanted = wantedSlots(keys);
       const stocks = await perShard(wanted, async (part) => {
         const found = await retryTransient(() => database.transact((sql) => readStock(sql, part)));
         return part.map((key) => found.get(nameOfSlot(key)));
@@ -290,6 +298,11 @@ async function mustWrite(rows: number, what: string, write: () => Promise<number
   if (written !== rows) {
     throw new Error(`wanted to write ${rows} ${what}, and ${written} were as they should be`);
   }
+}
+
+/** Names each slot that can be in the rows, once. */
+function wantedSlots(keys: readonly SlotKey[]): SlotKey[] {
+  return slotsOf(keys.filter(isStoredSlot));
 }
 
 function slotsOf(keys: readonly SlotKey[]): SlotKey[] {

@@ -12,6 +12,8 @@ import {
 export interface SchedulingConfig extends MeshConfig {
   /** The port of the gRPC server. */
   readonly port: number;
+  /** The port that the settler answers health checks on. */
+  readonly settlerPort: number;
   /** How long an admitted wish keeps its spots in Redis while the rows have not decided, in milliseconds. */
   readonly holdMs: number;
   /** How many wishes a second pass without admission while Redis is away, in each process. */
@@ -25,6 +27,7 @@ export function readConfig(env: Environment = process.env): SchedulingConfig {
   return {
     ...readMeshConfig(env),
     port: readInteger(env, "SLOTMESH_SCHEDULING_PORT", 50053, PORTS),
+    settlerPort: readInteger(env, "SLOTMESH_SETTLER_PORT", 50055, PORTS),
     holdMs: readInteger(env, "SLOTMESH_HOLD_MS", 120_000, { min: 1000, max: 3600_000 }),
     unguardedPerSecond: readInteger(env, "SLOTMESH_UNGUARDED_PER_SECOND", 100, {
       min: 1,

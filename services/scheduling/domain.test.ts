@@ -6,6 +6,7 @@ import {
   appointmentIdOf,
   bodyHashOf,
   driftsOf,
+  faultOf,
   nextStep,
   type Row,
   rowOfClaim,
@@ -138,5 +139,35 @@ describe("the audit", () => {
     ],
   ])("says what differs: %o", (change, wanted) => {
     expect(driftsOf({ ...SOUND, ...change })).toEqual([wanted]);
+  });
+});
+
+describe("faultOf", () => {
+  const rows = { availableSpots: 5, version: 9n, versionBefore: 7n };
+  const times = { holdMs: 120_000, nowMs: 1_000_000 };
+  const holdTakenAt = (ms: number) => ms + times.holdMs;
+  const picture = { availableSpots: 5, version: 9n, firstHoldEndsAtMs: undefined };
+
+  test.each([
+    ["the same", picture, undefined],
+    ["a moment behind", { ...picture, version: 7n, availableSpots: 8 }, undefined],
+    ["later than what was read", { ...picture, version: 10n, availableSpots: 4 }, undefined],
+    ["a young hold", { ...picture, firstHoldEndsAtMs: holdTakenAt(990_000) }, undefined],
+    ["not there", undefined, "cold"],
+    ["older than a sweep ago", { ...picture, version: 6n }, "behind"],
+    ["other spots at the same version", { ...picture, availableSpots: 4 }, "differs"],
+    [
+      "a hold that nobody decided",
+      { ...picture, firstHoldEndsAtMs: holdTakenAt(989_999) },
+      "old-hold",
+    ],
+  ] as const)("a picture that is %s", (_, found, fault) => {
+    expect(faultOf(rows, found, times)).toBe(fault);
+  });
+
+  test("a picture that nobody saw before is not behind", () => {
+    expect(
+      faultOf({ ...rows, versionBefore: -1n }, { ...picture, version: 0n }, times),
+    ).toBeUndefined();
   });
 });

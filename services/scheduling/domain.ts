@@ -134,6 +134,48 @@ export function nextStep(wish: Wish, row: Row, claimState: ClaimState): NextStep
   return "release";
 }
 
+/** A hold that the rows have not decided for so long is looked at: settling takes a second at most. */
+const HOLD_OLD_MS = 10_000;
+
+/** What admission believes of a slot, in short. */
+export interface PictureHead {
+  /** The rows' free spots, as of the version. */
+  readonly availableSpots: number;
+  readonly version: bigint;
+  /** When the oldest hold ends; undefined if nothing is held. */
+  readonly firstHoldEndsAtMs: number | undefined;
+}
+
+/**
+ * Says why a slot's picture must be made anew, or undefined if it need not. A picture may be a moment
+ * behind the rows while a drop is settled; it is wrong only if it lacks what the rows said a sweep ago,
+ * or counts other spots at the same version.
+ */
+export function faultOf(
+  rows: {
+    readonly availableSpots: number;
+    readonly version: bigint;
+    /** What the rows' version was a sweep ago; -1 if that is not known. */
+    readonly versionBefore: bigint;
+  },
+  picture: PictureHead | undefined,
+  { holdMs, nowMs }: { readonly holdMs: number; readonly nowMs: number },
+): "cold" | "behind" | "differs" | "old-hold" | undefined {
+  if (!picture) {
+    return "cold";
+  }
+  if (picture.version < rows.versionBefore) {
+    return "behind";
+  }
+  if (picture.version === rows.version && picture.availableSpots !== rows.availableSpots) {
+    return "differs";
+  }
+  const { firstHoldEndsAtMs } = picture;
+  const isOld =
+    firstHoldEndsAtMs !== undefined && nowMs - (firstHoldEndsAtMs - holdMs) > HOLD_OLD_MS;
+  return isOld ? "old-hold" : undefined;
+}
+
 /** A slot's spots as each place counts them. */
 export interface SlotCounts {
   readonly totalSpots: number;

@@ -10,6 +10,7 @@ import { sleep, toMs } from "#shared/time.ts";
 import type { Gate } from "./admission.ts";
 import type { FinishWork } from "./cancel.ts";
 import type { ClaimsClient } from "./clients.ts";
+import { type Compare, createCompare, SLOTS_PER_READ_MAX } from "./compare.ts";
 import { type Row, type Wish, WORK_RELEASE } from "./domain.ts";
 import type { Claimed, Pipeline } from "./pipeline.ts";
 import type { SchedulingRedis } from "./redis.ts";
@@ -20,7 +21,6 @@ const LEASE_MS = 10_000;
 const UNSETTLED_MS = 10_000;
 const OWING_MS = 5000;
 const CLAIMS_PER_SWEEP_MAX = 500;
-const SLOTS_PER_READ_MAX = 50;
 /** The most slots that one sweep compares: ten thousand slots in use have their turn once a minute. */
 const SLOTS_PER_SWEEP_MAX = 500;
 const WARM_FOR_MS = 600_000;
@@ -34,20 +34,22 @@ export interface ReconcilerOptions {
   readonly claims: ClaimsClient;
   readonly pipeline: Pipeline;
   readonly finishWork: FinishWork;
+  readonly holdMs: number;
   readonly now: () => number;
   readonly logger: Logger;
 }
 
-/** Which of the slots in use the next sweep begins with. */
+/** What one sweep leaves to the next: which of the slots in use it begins with, and what the rows said. */
 interface Rotation {
   next: number;
+  readonly compare: Compare;
 }
 
 /** Starts to sweep every few seconds. */
 export function startReconciler(options: ReconcilerOptions): { stop(): Promise<void> } {
   const owner = randomUUID();
   const stopping = new AbortController();
-  const rotation: Rotation = { next: 0 };
+  const rotation: Rotation = { next: 0, compare: createCompare(options) };
   const { redis, logger } = options;
 
   async function loop(): Promise<void> {
@@ -151,13 +153,14 @@ async function rewarm(
   const start = inUse.length > 0 ? rotation.next % inUse.length : 0;
   const slots = [...inUse.slice(start), ...inUse.slice(0, start)].slice(0, SLOTS_PER_SWEEP_MAX);
   rotation.next = start + slots.length;
+  const wrong = await rotation.compare(slots);
   const answers = await Promise.all(
-    chunksOf(slots, SLOTS_PER_READ_MAX).map((part) => gate.warm(part)),
+    chunksOf(wrong, SLOTS_PER_READ_MAX).map((part) => gate.warm(part)),
   );
   const driftSpots = answers.reduce((sum, answer) => sum + answer.driftSpots, 0);
   if (driftSpots > 0) {
     logger.info(
-      { driftSpots, slots: slots.length },
+      { driftSpots, slots: wrong.length },
       "admission differed from the rows, and was mended",
     );
   }

@@ -105,6 +105,25 @@ describe("admission", () => {
     expect(await redis.readStock(slot.slotId)).toEqual({ freeSpots: 0, heldSpots: 100 });
   });
 
+  test("tells of slots in short: free spots, version, and when the first hold ends", async () => {
+    const slot = pictureOf();
+    const cold = pictureOf();
+    await redis.warm(slot);
+    const ids = [cold.slotId, slot.slotId];
+    const { availableSpots, version } = slot;
+    expect(await redis.readPictures(ids)).toEqual([
+      undefined,
+      { availableSpots, version, firstHoldEndsAtMs: undefined },
+    ]);
+    const beforeMs = Date.now();
+    await admit(slot, wishOf(slot, "a"));
+    await admit(slot, wishOf(slot, "b"));
+    const [, held] = await redis.readPictures(ids);
+    const endsInMs = (held?.firstHoldEndsAtMs ?? 0) - beforeMs;
+    expect(endsInMs).toBeGreaterThan(HOLD_MS - 1000);
+    expect(endsInMs).toBeLessThan(HOLD_MS + 1000);
+  });
+
   test("names the other appointment to a shopper who has one in the slot", async () => {
     const slot = pictureOf();
     await redis.warm(slot);
