@@ -3,14 +3,17 @@
 // a call.
 
 import { ClaimsService } from "#gen/slotmesh/inventory/v1/claims_service_pb.ts";
+import { Code, meshError } from "#shared/errors.ts";
 import { type Access, type BoundMethod, bind } from "#shared/handlers.ts";
-import type { Claims } from "./claims.ts";
-import type { ClaimKey, Slot } from "./domain.ts";
-import { nameOfSlot } from "./domain.ts";
+import type { Claims, Taken } from "./claims.ts";
+import type { ClaimKey } from "./domain.ts";
 import { toClaimMessage, toStockMessage } from "./messages.ts";
 
+/** The most wishes of one call. */
+const TAKES_MAX = 1000;
+
 const ACCESS: Access<typeof ClaimsService> = {
-  takeClaims: ["service"],
+  takeSpots: ["service"],
   markClaims: ["service"],
   releaseClaims: ["service"],
   listUnsettledClaims: ["service"],
@@ -25,25 +28,29 @@ export function claimsService(options: {
 }): BoundMethod[] {
   const { claims, now } = options;
   return bind(ClaimsService, ACCESS, {
-    takeClaims: async ({ takes }) => {
-      const taken = await claims.take(
-        takes.map(({ key, tenantId, shopperId, partySize }) => ({
-          ...toKey(key),
+    takeSpots: async ({ slots }) => {
+      const takes = slots.flatMap(({ takes, storeId, slotId, tenantId }) =>
+        takes.map(({ appointmentId, shopperId, partySize }) => ({
+          storeId,
+          slotId,
           tenantId,
+          appointmentId,
           shopperId,
           partySize,
         })),
-        now(),
       );
-      const slots = new Map<string, Slot>();
-      for (const { slot } of taken) {
-        if (slot) {
-          slots.set(nameOfSlot(slot), slot);
-        }
+      if (takes.length > TAKES_MAX) {
+        throw meshError(
+          Code.InvalidArgument,
+          `slots: ${takes.length} wishes: at most ${TAKES_MAX} in all`,
+          { reason: "TOO_MANY_TAKES" },
+        );
       }
+      const answers = (await claims.take(takes, now())).values();
       return {
-        claims: taken.map(({ claim }) => toClaimMessage(claim)),
-        stocks: [...slots.values()].map((slot) => toStockMessage(slot)),
+        slots: slots.map(({ takes }) =>
+          toSlotTaken(takes.map(() => answers.next().value as Taken)),
+        ),
       };
     },
 
@@ -73,4 +80,14 @@ export function claimsService(options: {
 function toKey(key: ClaimKey | undefined): ClaimKey {
   const { storeId, slotId, appointmentId } = key as ClaimKey;
   return { storeId, slotId, appointmentId };
+}
+
+/** Makes the answers of one slot's wishes; the slot is as it is after the last of them. */
+function toSlotTaken(taken: readonly Taken[]) {
+  const slot = taken.at(-1)?.slot;
+  return {
+    ...(slot && { stock: toStockMessage(slot) }),
+    states: taken.map(({ claim }) => claim.state),
+    refusals: taken.map(({ claim }) => claim.refusal),
+  };
 }

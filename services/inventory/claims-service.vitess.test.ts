@@ -7,7 +7,7 @@ import type {
   ListSlotStockResponse,
   ListUnsettledClaimsResponse,
   ReleaseClaimsResponse,
-  TakeClaimsResponse,
+  TakeSpotsResponse,
 } from "#gen/slotmesh/inventory/v1/claims_service_pb.ts";
 import type { Role } from "#shared/auth.ts";
 import { Code, ConnectError } from "#shared/errors.ts";
@@ -16,13 +16,17 @@ import { testConfig } from "#shared/testing.ts";
 import { toTimestamp } from "#shared/time.ts";
 import { createClaims } from "./claims.ts";
 import { claimsService } from "./claims-service.ts";
+import type { Slot } from "./domain.ts";
 import {
+  countSpots,
   createCallers,
   type Method,
   makeSlot,
   makeTake,
+  makeTakes,
   methodsOver,
   NOW_MS,
+  refusal,
   scheduling,
 } from "./testing.ts";
 
@@ -40,38 +44,58 @@ describe("claims", () => {
       appointmentId,
     });
     const wishes = [makeTake(slot), makeTake(slot, { partySize: 2 }), makeTake(slot)];
-    const takes = wishes.map((wish) => ({ ...wish, key: keyOf(wish) }));
-    const request = { takes: [...takes, takes[0]] };
-    const taken = await call<TakeClaimsResponse>(scheduling, "takeClaims", request);
-    expect(taken.claims.map(({ state, refusal: why }) => [state, why])).toEqual([
-      [1, 0],
-      [4, 1],
-      [1, 0],
-      [1, 0],
+    const unknown = makeTake({ ...slot, slotId: "404" });
+    const request = {
+      slots: [
+        { ...slot, takes: [...wishes, wishes[0]] },
+        { ...unknown, takes: [unknown] },
+      ],
+    };
+    const taken = await call<TakeSpotsResponse>(scheduling, "takeSpots", request);
+    expect(taken.slots.map(({ states, refusals }) => ({ states, refusals }))).toEqual([
+      { states: [1, 4, 1, 1], refusals: [0, 1, 0, 0] },
+      { states: [4], refusals: [3] },
     ]);
-    expect(taken.claims[0]).toMatchObject({
-      key: keyOf(wishes[0] as never),
-      tenantId: slot.tenantId,
-      shopperId: wishes[0]?.shopperId,
-      partySize: 1,
-      takeTime: toTimestamp(NOW_MS),
-    });
-    expect(taken.stocks).toHaveLength(1);
-    expect(taken.stocks[0]).toMatchObject({
+    expect(taken.slots[0]?.stock).toMatchObject({
       slot: { slotId: slot.slotId, availableSpots: 0, endTime: toTimestamp(slot.endsAtMs) },
       version: 2n,
     });
+    expect(taken.slots[1]?.stock).toBeUndefined();
     // Once more: the same answers, and the slot is told again, since the first answer may be lost.
-    expect(await call(scheduling, "takeClaims", request)).toEqual(taken);
+    expect(await call(scheduling, "takeSpots", request)).toEqual(taken);
     const keys = wishes.map(keyOf);
     await call(scheduling, "markClaims", { keys: keys.slice(0, 1) });
     const held = await call<ListSlotStockResponse>(scheduling, "listSlotStock", { keys: [slot] });
     expect(held.stocks[0]?.activeClaims.map(({ state }) => state).sort()).toEqual([1, 2]);
+    expect(held.stocks[0]?.activeClaims).toContainEqual(
+      expect.objectContaining({
+        key: expect.objectContaining(keyOf(wishes[0] as never)),
+        tenantId: slot.tenantId,
+        shopperId: wishes[0]?.shopperId,
+        partySize: 1,
+        takeTime: toTimestamp(NOW_MS),
+      }),
+    );
+    const counts = { keys: [slot], countsOnly: true };
+    const counted = await call<ListSlotStockResponse>(scheduling, "listSlotStock", counts);
+    expect(counted.stocks).toEqual([{ ...held.stocks[0], activeClaims: [] }]);
     const released = await call<ReleaseClaimsResponse>(scheduling, "releaseClaims", { keys });
     expect(released.stocks).toHaveLength(1);
     expect(released.stocks[0]).toMatchObject({ slot: { availableSpots: 2 }, version: 3n });
     const free = await call<ListSlotStockResponse>(scheduling, "listSlotStock", { keys: [slot] });
     expect(free.stocks[0]).toMatchObject({ slot: { availableSpots: 2 }, activeClaims: [] });
+  });
+
+  test("more wishes than one call may hold are refused, and none is answered", async () => {
+    const slots = await Promise.all([makeSlot(database), makeSlot(database)]);
+    const request = { slots: slots.map((slot) => ({ ...slot, takes: makeTakes(slot, 501) })) };
+    expect(await refusal(call(scheduling, "takeSpots", request))).toEqual([
+      "InvalidArgument",
+      "TOO_MANY_TAKES",
+      "slots: 1002 wishes: at most 1000 in all",
+    ]);
+    const claims = createClaims(database);
+    expect(await countSpots(claims, slots[0] as Slot)).toMatchObject({ active: 0 });
   });
 
   test("the service's clock decides what is open, and how old a claim is", async () => {
@@ -83,13 +107,13 @@ describe("claims", () => {
     for (const [index, ms] of [999, 1000, 4999, 5000].entries()) {
       clock.ms = ms;
       const wish = wishes[index] as ReturnType<typeof makeTake>;
-      const { claims: answers } = await call<TakeClaimsResponse>(
+      const { slots: answers } = await call<TakeSpotsResponse>(
         scheduling,
-        "takeClaims",
-        { takes: [{ ...wish, key: { ...wish } }] },
+        "takeSpots",
+        { slots: [{ ...wish, takes: [wish] }] },
         by,
       );
-      states.push([answers[0]?.state ?? 0, answers[0]?.refusal ?? 0]);
+      states.push([answers[0]?.states[0] ?? 0, answers[0]?.refusals[0] ?? 0]);
     }
     expect(states).toEqual([
       [4, 4],
@@ -127,7 +151,7 @@ describe("who may", () => {
     listStores: ["anonymous", ...people, "service"],
     getSlot: [...people, "service"],
     listAvailability: ["anonymous", ...people, "service"],
-    takeClaims: ["service"],
+    takeSpots: ["service"],
     markClaims: ["service"],
     releaseClaims: ["service"],
     listUnsettledClaims: ["service"],

@@ -9,7 +9,7 @@ import { Code, meshError } from "#shared/errors.ts";
 import type { Logger } from "#shared/log.ts";
 import type { ClaimsClient } from "./clients.ts";
 import { toPicture } from "./clients.ts";
-import { bodyHashOf, type Wish } from "./domain.ts";
+import { bodyOf, type Wish } from "./domain.ts";
 import type { Admission, AdmissionWish, SchedulingRedis, SlotPicture } from "./redis.ts";
 
 const FLAG_MS = 50;
@@ -141,7 +141,7 @@ export function createGate(options: {
         return SOLD_OUT;
       }
       const batcher = batcherOf(wish.slotId);
-      const asked = { ...wish, bodyHash: bodyHashOf(wish) };
+      const asked = { ...wish, body: bodyOf(wish) };
       let admission = await batcher(asked);
       for (let tries = 0; admission.kind === "not-warmed" && tries < WARM_TRIES_MAX; tries += 1) {
         if (!(await warmOne(wish.storeId, wish.slotId))) {

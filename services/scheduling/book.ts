@@ -13,7 +13,7 @@ import type { RateLimiter } from "#shared/limiter.ts";
 import type { Logger } from "#shared/log.ts";
 import type { Gate } from "./admission.ts";
 import type { Answers } from "./answers.ts";
-import { bodyHashOf, isSameWish, type Row, type Wish } from "./domain.ts";
+import { bodyOf, isSameWish, type Row, type Wish } from "./domain.ts";
 import type { BookingQueue } from "./events.ts";
 import type { Admission, SchedulingRedis } from "./redis.ts";
 
@@ -89,9 +89,7 @@ export function createBook(options: {
     });
     if (noted && !isSameWish(noted, wish)) {
       await redis
-        .settle(wish.slotId, 0, -1n, [
-          { wish: { ...wish, bodyHash: bodyHashOf(wish) }, status: "R" },
-        ])
+        .settle(wish.slotId, 0, -1n, [{ wish: { ...wish, body: bodyOf(wish) }, status: "R" }])
         .catch(() => {
           // The hold ends by itself.
         });

@@ -6,7 +6,7 @@ import { createPass } from "#shared/auth.ts";
 import { createMeshClient, type MeshClient } from "#shared/client.ts";
 import type { MeshConfig } from "#shared/config.ts";
 import { toMs } from "#shared/time.ts";
-import { bodyHashOf } from "./domain.ts";
+import { bodyOf } from "./domain.ts";
 import type { SlotPicture } from "./redis.ts";
 
 /** Inventory's claims. */
@@ -59,7 +59,7 @@ export function toPicture({ slot, version, activeClaims }: SlotStock): SlotPictu
         slotId: slot.slotId,
         partySize,
       };
-      return { ...wish, bodyHash: bodyHashOf(wish) };
+      return { ...wish, body: bodyOf(wish) };
     }),
   };
 }

@@ -9,7 +9,7 @@
 // The row's primary key lets only one of them win; the spots are given back only after the row says
 // CANCELLED or EXPIRED.
 
-import { createHash, hash } from "node:crypto";
+import { hash } from "node:crypto";
 import { ClaimRefusal, ClaimState } from "#gen/slotmesh/inventory/v1/claims_service_pb.ts";
 import { AppointmentState, RefusalReason } from "#gen/slotmesh/scheduling/v1/appointment_pb.ts";
 import { suffixOf } from "#shared/suffix.ts";
@@ -55,12 +55,9 @@ export function appointmentIdOf(tenantId: string, shopperId: string, requestId: 
   return digest.slice(0, 32) + suffixOf(tenantId, shopperId);
 }
 
-/** Derives what tells two bodies under one request id apart. */
-export function bodyHashOf({ storeId, slotId, partySize }: Wish): string {
-  return createHash("sha256")
-    .update(`${storeId}\0${slotId}\0${partySize}`)
-    .digest("hex")
-    .slice(0, 12);
+/** Says what tells two bodies under one request id and slot apart. It holds no colon. */
+export function bodyOf({ storeId, partySize }: Wish): string {
+  return `${storeId}/${partySize}`;
 }
 
 /** Says whether two wishes ask for the same. */

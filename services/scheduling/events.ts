@@ -1,25 +1,30 @@
 // Every topic of Scheduling, in and out.
-//   scheduling.bookings.v1        BookingRequested, key = slot id: what was let in
+//   scheduling.bookings.v2        BookingsQueued, key = slot id: what was let in, many wishes a record
 //   scheduling.bookings-dead.v1   records of the first that nobody can read, with where they came from
 
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import {
-  type BookingRequested,
-  BookingRequestedSchema,
+  type BookingsQueued,
+  BookingsQueuedSchema,
 } from "#gen/slotmesh/scheduling/v1/booking_events_pb.ts";
+import { chunksOf } from "#shared/chunks.ts";
 import {
   ensureTopics,
   type InRecord,
   type KafkaOptions,
+  type OutRecord,
   openReceiver,
   openSender,
+  openSenderOf,
 } from "#shared/kafka.ts";
 import { validator } from "#shared/validator.ts";
 import type { Wish } from "./domain.ts";
 
-const BOOKINGS = "scheduling.bookings.v1";
+const BOOKINGS = "scheduling.bookings.v2";
 const DEAD = "scheduling.bookings-dead.v1";
 const GROUP = "scheduling.pipeline";
+/** What T1 takes in one call. */
+const HANDLE_BOOKINGS_MAX = 1000;
 
 /** A wish that was let in. */
 export interface Booking extends Wish {
@@ -43,21 +48,34 @@ export function ensureBookingTopics(options: KafkaOptions, partitions: number): 
 
 /** Opens the queue for putting. */
 export async function openBookingQueue(options: KafkaOptions): Promise<BookingQueue> {
-  const sender = await openSender(options, BOOKINGS);
-  return {
-    put: (booking) =>
-      sender.send({
-        key: booking.slotId,
-        value: toBinary(
-          BookingRequestedSchema,
-          create(BookingRequestedSchema, {
-            ...booking,
-            admittedAtMs: BigInt(booking.admittedAtMs),
-          }),
-        ),
-      }),
-    stop: () => sender.stop(),
-  };
+  const sender = await openSenderOf<Booking>(options, BOOKINGS, {
+    keyOf: ({ slotId }) => slotId,
+    toRecords: toBookingRecords,
+  });
+  return { put: sender.send, stop: sender.stop };
+}
+
+/** Packs wishes into one record for each slot and those who name it alike. */
+export function toBookingRecords(bookings: readonly Booking[]): OutRecord[] {
+  const groups = Map.groupBy(
+    bookings,
+    ({ tenantId, storeId, slotId }) => `${tenantId}/${storeId}/${slotId}`,
+  );
+  return [...groups.values()].map((group) => {
+    const { tenantId, storeId, slotId } = group[0] as Booking;
+    const message = create(BookingsQueuedSchema, {
+      tenantId,
+      storeId,
+      slotId,
+      bookings: group.map(({ appointmentId, shopperId, partySize, admittedAtMs }) => ({
+        appointmentId,
+        shopperId,
+        partySize,
+        admittedAtMs: BigInt(admittedAtMs),
+      })),
+    });
+    return { key: slotId, value: toBinary(BookingsQueuedSchema, message) };
+  });
 }
 
 /** Hands queued bookings on in batches, each until handle() returns. What cannot be read goes to the
@@ -77,7 +95,7 @@ export async function receiveBookings(
       const bookings: Booking[] = [];
       const unreadable: Promise<void>[] = [];
       for (const record of records) {
-        const read = readBooking(record);
+        const read = readBookings(record);
         if (typeof read === "string") {
           options.logger.error(
             { partition: record.partition, offset: record.offset, why: read },
@@ -85,12 +103,13 @@ export async function receiveBookings(
           );
           unreadable.push(dead.send(toDeadLetter(record, read)));
         } else {
-          bookings.push(read);
+          bookings.push(...read);
         }
       }
       await Promise.all(unreadable);
-      if (bookings.length > 0) {
-        await options.handle(bookings);
+      // One after the other: the wishes of a slot keep their order.
+      for (const part of chunksOf(bookings, HANDLE_BOOKINGS_MAX)) {
+        await options.handle(part);
       }
     },
   });
@@ -103,27 +122,27 @@ export async function receiveBookings(
 }
 
 /** Reads a record, or says why it cannot be read. */
-export function readBooking({ value }: Pick<InRecord, "value">): Booking | string {
-  let event: BookingRequested;
+export function readBookings({ value }: Pick<InRecord, "value">): Booking[] | string {
+  let event: BookingsQueued;
   try {
-    event = fromBinary(BookingRequestedSchema, value);
+    event = fromBinary(BookingsQueuedSchema, value);
   } catch {
-    return "not a BookingRequested message";
+    return "not a BookingsQueued message";
   }
-  const result = validator.validate(BookingRequestedSchema, event);
+  const result = validator.validate(BookingsQueuedSchema, event);
   if (result.kind === "invalid") {
     return result.violations.map(String).join("; ");
   }
-  const { appointmentId, tenantId, shopperId, storeId, slotId, partySize } = event;
-  return {
+  const { tenantId, storeId, slotId } = event;
+  return event.bookings.map(({ appointmentId, shopperId, partySize, admittedAtMs }) => ({
     appointmentId,
     tenantId,
     shopperId,
     storeId,
     slotId,
     partySize,
-    admittedAtMs: Number(event.admittedAtMs),
-  };
+    admittedAtMs: Number(admittedAtMs),
+  }));
 }
 
 function toDeadLetter({ partition, offset, key, value }: InRecord, why: string) {

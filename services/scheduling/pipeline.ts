@@ -23,7 +23,7 @@ import type { Logger } from "#shared/log.ts";
 import { toMs, toTimestamp } from "#shared/time.ts";
 import type { Gate } from "./admission.ts";
 import type { ClaimsClient, IssuingClient } from "./clients.ts";
-import { bodyHashOf, CODE_GRACE_MS, nextStep, type Row, rowOfClaim, type Wish } from "./domain.ts";
+import { bodyOf, CODE_GRACE_MS, nextStep, type Row, rowOfClaim, type Wish } from "./domain.ts";
 import type { Booking } from "./events.ts";
 import type { SchedulingRedis } from "./redis.ts";
 import type { SchedulingStore } from "./store.ts";
@@ -67,23 +67,24 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     const unique = [
       ...new Map(bookings.map((one) => [`${one.appointmentId}:${one.slotId}`, one])).values(),
     ];
-    const taken = await claims.takeClaims(
-      {
-        takes: unique.map((booking) => ({
-          key: keyOf(booking),
-          tenantId: booking.tenantId,
-          shopperId: booking.shopperId,
-          partySize: booking.partySize,
-        })),
-      },
-      step,
+    const groups = [
+      ...Map.groupBy(unique, ({ tenantId, storeId, slotId }) => `${tenantId}/${storeId}/${slotId}`),
+    ].map(([, wishes]) => wishes);
+    const { slots } = await claims.takeSpots({ slots: groups.map(toTakes) }, step);
+    const claimed = groups.flatMap((wishes, group) =>
+      wishes.map((wish, index) => ({
+        wish,
+        claim: {
+          state: slots[group]?.states[index] ?? ClaimState.UNSPECIFIED,
+          refusal: slots[group]?.refusals[index] ?? ClaimRefusal.UNSPECIFIED,
+        },
+        admittedAtMs: wish.admittedAtMs,
+      })),
     );
-    const claimed = unique.map((wish, index) => ({
-      wish,
-      claim: taken.claims[index] as Claim,
-      admittedAtMs: wish.admittedAtMs,
-    }));
-    await finish(claimed, taken.stocks);
+    await finish(
+      claimed,
+      slots.flatMap(({ stock }) => stock ?? []),
+    );
   }
 
   async function finish(claimed: readonly Claimed[], stocks: readonly SlotStock[]): Promise<void> {
@@ -162,7 +163,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     const bySlot = Map.groupBy(steps, ({ wish }) => wish.slotId);
     const settled = [...latest].map(async ([slotId, { slot, version }]) => {
       const decided = (bySlot.get(slotId) ?? []).map(({ wish, row }) => ({
-        wish: { ...wish, bodyHash: bodyHashOf(wish) },
+        wish: { ...wish, body: bodyOf(wish) },
         status:
           row.state === AppointmentState.CONFIRMED && row.slotId === slotId
             ? ("C" as const)
@@ -198,6 +199,16 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       await tell(steps, stocks);
     },
   };
+}
+
+function toTakes(wishes: readonly Wish[]) {
+  const { tenantId, storeId, slotId } = wishes[0] as Wish;
+  const takes = wishes.map(({ appointmentId, shopperId, partySize }) => ({
+    appointmentId,
+    shopperId,
+    partySize,
+  }));
+  return { tenantId, storeId, slotId, takes };
 }
 
 function keyOf({ storeId, slotId, appointmentId }: Wish) {

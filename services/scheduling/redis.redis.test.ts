@@ -4,7 +4,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openRedis, type RedisConnection, redisReady } from "#shared/redis.ts";
 import { silentLogger, testConfig, uniqueId } from "#shared/testing.ts";
-import { appointmentIdOf, bodyHashOf } from "./domain.ts";
+import { appointmentIdOf, bodyOf } from "./domain.ts";
 import {
   type AdmissionWish,
   createRedis,
@@ -52,7 +52,7 @@ function wishOf(slot: SlotPicture, shopperId: string, change: Partial<AdmissionW
     partySize: 1,
     ...change,
   };
-  return { ...wish, bodyHash: bodyHashOf(wish) };
+  return { ...wish, body: bodyOf(wish) };
 }
 
 async function admit(slot: SlotPicture, ...wishes: AdmissionWish[]): Promise<string[]> {
@@ -262,7 +262,7 @@ describe("warming", () => {
 test("a wish is noted once under its id, and found again", async () => {
   const slot = pictureOf();
   const wish = wishOf(slot, "a|b");
-  const { bodyHash: _, ...plain } = wish;
+  const { body: _, ...plain } = wish;
   expect(await redis.noteWishes([wish])).toEqual([undefined]);
   expect(await redis.noteWishes([{ ...wish, slotId: "1" }])).toEqual([plain]);
   expect(await redis.findWish(wish.appointmentId)).toEqual(plain);

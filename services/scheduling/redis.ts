@@ -3,7 +3,8 @@
 //
 // Keys, the braces around what shares a hash slot:
 //   scheduling:{<slot>}:stock | holds | wishes | shoppers   one slot's picture, see lua/admit-4.lua
-//   scheduling:wish:<appointment>    what was wished, from admission until the answer is surely written
+//   scheduling:notes:{<tag>}:<turn>  hash: appointment -> what was wished, for 10 to 20 minutes: from
+//                                    admission until the answer is surely written
 //   scheduling:warm                  zset: "<store>:<slot>" -> when it was last asked for
 //   scheduling:sweeper               who reconciles at this moment
 //   scheduling:answers               channel: appointments whose final answer was just written
@@ -12,7 +13,9 @@ import { join } from "node:path";
 import { loadScripts, type RedisConnection } from "#shared/redis.ts";
 import type { PictureHead, Wish } from "./domain.ts";
 
-const WISH_MS = 600_000;
+/** How long a hash of notes is written; it is read for as long again. */
+const NOTE_MS = 600_000;
+const NOTE_TAGS = 4;
 const WARM_SLOTS_MAX = 10_000;
 const ANSWERS_CHANNEL = "scheduling:answers";
 const WARM_KEY = "scheduling:warm";
@@ -43,7 +46,7 @@ export interface Admission {
 
 /** A wish as the scripts take it. */
 export interface AdmissionWish extends Wish {
-  readonly bodyHash: string;
+  readonly body: string;
 }
 
 /** What the rows say of a slot, as the scripts take it. */
@@ -65,7 +68,10 @@ export type SchedulingRedis = ReturnType<typeof createRedis>;
 
 /** Opens the calls on a connection. */
 export function createRedis(redis: RedisConnection) {
-  const scripts = loadScripts<"admit" | "settle" | "warm">(redis, join(import.meta.dirname, "lua"));
+  const scripts = loadScripts<"admit" | "settle" | "warm" | "note">(
+    redis,
+    join(import.meta.dirname, "lua"),
+  );
 
   return {
     /** Asks for some wishes of one slot at once. Where nothing is free, also says who holds or has
@@ -80,7 +86,7 @@ export function createRedis(redis: RedisConnection) {
         wish.appointmentId,
         wish.shopperId,
         wish.partySize,
-        wish.bodyHash,
+        wish.body,
         `${wish.tenantId}:${wish.storeId}`,
       ]);
       const reply = (await scripts.admit(keysOf(slotId), [holdMs, holdersMax, ...args])) as [
@@ -106,7 +112,7 @@ export function createRedis(redis: RedisConnection) {
         wish.appointmentId,
         wish.shopperId,
         wish.partySize,
-        wish.bodyHash,
+        wish.body,
         status,
       ]);
       await scripts.settle(keysOf(slotId), [availableSpots, version.toString(), ...args]);
@@ -128,7 +134,7 @@ export function createRedis(redis: RedisConnection) {
           wish.appointmentId,
           wish.shopperId,
           wish.partySize,
-          wish.bodyHash,
+          wish.body,
         ]),
       ])) as [number, number];
       if (isDone === 0) {
@@ -172,18 +178,27 @@ export function createRedis(redis: RedisConnection) {
 
     /** Notes what is wished under each appointment id, and returns what was noted there before. */
     async noteWishes(wishes: readonly Wish[]): Promise<(Wish | undefined)[]> {
-      const pipeline = redis.pipeline();
-      for (const wish of wishes) {
-        pipeline.set(wishKey(wish.appointmentId), encodeWish(wish), "PX", WISH_MS, "NX", "GET");
-      }
-      return (await replies(pipeline.exec())).map((reply, index) =>
-        decodeWish((wishes[index] as Wish).appointmentId, reply),
+      const groups = [...Map.groupBy(wishes, ({ appointmentId }) => noteTagOf(appointmentId))];
+      const known = new Map<Wish, Wish | undefined>();
+      await Promise.all(
+        groups.map(async ([tag, group]) => {
+          const texts = (await scripts.note(noteKeysOf(tag, Date.now()), [
+            2 * NOTE_MS,
+            ...group.flatMap((wish) => [wish.appointmentId, encodeWish(wish)]),
+          ])) as string[];
+          for (const [index, wish] of group.entries()) {
+            known.set(wish, decodeWish(wish.appointmentId, texts[index]));
+          }
+        }),
       );
+      return wishes.map((wish) => known.get(wish));
     },
 
     /** Finds what is wished under an appointment id. */
     async findWish(appointmentId: string): Promise<Wish | undefined> {
-      return decodeWish(appointmentId, await redis.get(wishKey(appointmentId)));
+      const keys = noteKeysOf(noteTagOf(appointmentId), Date.now());
+      const texts = await Promise.all(keys.map((key) => redis.hget(key, appointmentId)));
+      return decodeWish(appointmentId, texts[0] ?? texts[1]);
     },
 
     /** Tells every process that final answers were written. */
@@ -245,8 +260,14 @@ function keysOf(slotId: string): [string, string, string, string] {
   return [`${tag}:stock`, `${tag}:holds`, `${tag}:wishes`, `${tag}:shoppers`];
 }
 
-function wishKey(appointmentId: string): string {
-  return `scheduling:wish:${appointmentId}`;
+/** Spreads the notes over the nodes of a cluster, in few groups: each costs a call a batch. */
+function noteTagOf(appointmentId: string): number {
+  return Number.parseInt(appointmentId.charAt(0), 16) % NOTE_TAGS;
+}
+
+function noteKeysOf(tag: number, nowMs: number): [string, string] {
+  const turn = Math.floor(nowMs / NOTE_MS);
+  return [`scheduling:notes:{${tag}}:${turn}`, `scheduling:notes:{${tag}}:${turn - 1}`];
 }
 
 function encodeWish(wish: Wish): string {
@@ -254,7 +275,7 @@ function encodeWish(wish: Wish): string {
 }
 
 function decodeWish(appointmentId: string, text: unknown): Wish | undefined {
-  if (typeof text !== "string") {
+  if (typeof text !== "string" || text === "") {
     return undefined;
   }
   const [tenantId = "", storeId = "", slotId = "", partySize, ...shopper] = text.split("|");

@@ -48,10 +48,10 @@ afterAll(async () => {
 async function takeOnly({ storeId, slotId }: Slot): Promise<string> {
   const shopperId = randomUUID();
   const appointmentId = appointmentIdOf(tenantId, shopperId, "left");
-  const { claims: taken } = await claims.takeClaims({
-    takes: [{ key: { storeId, slotId, appointmentId }, tenantId, shopperId, partySize: 1 }],
+  const { slots } = await claims.takeSpots({
+    slots: [{ storeId, slotId, tenantId, takes: [{ appointmentId, shopperId, partySize: 1 }] }],
   });
-  expect(taken[0]?.state).toBe(ClaimState.LOCKED);
+  expect(slots[0]?.states).toEqual([ClaimState.LOCKED]);
   return appointmentId;
 }
 

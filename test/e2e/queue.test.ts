@@ -19,7 +19,7 @@ test("records that cannot be read are put aside and the bookings behind them are
   const { storeId, slotId } = slots[0] as Slot;
 
   // The same key as the booking, so they share a partition and come before it.
-  const sender = await openSender(options, "scheduling.bookings.v1");
+  const sender = await openSender(options, "scheduling.bookings.v2");
   const marks = [`not protobuf ${randomUUID()}`, `\x0a\x03${randomUUID().slice(0, 3)}`];
   await Promise.all(
     marks.map((mark) => sender.send({ key: slotId, value: Buffer.from(mark, "latin1") })),

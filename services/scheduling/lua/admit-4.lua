@@ -6,12 +6,12 @@ of the holds that the rows have not decided yet).
 
 KEYS[1] stock     hash: tenant store total party_max opens_at starts_at available version held
 KEYS[2] holds     zset: appointment -> ms at which the hold ends
-KEYS[3] wishes    hash: appointment -> <status><party>:<body hash>:<shopper>; status A admitted, C confirmed
+KEYS[3] wishes    hash: appointment -> <status><party>:<body>:<shopper>; status A admitted, C confirmed
 KEYS[4] shoppers  hash: shopper -> appointment that holds or has spots
 
 ARGV[1] hold length in ms   ARGV[2] the most holders to return where nothing is free, for a local
   sold-out flag; more than these, or 0: none
-ARGV[3..] five per wish: appointment, shopper, party, body hash, tenant .. ":" .. store
+ARGV[3..] five per wish: appointment, shopper, party, body, tenant .. ":" .. store
 
 Returns a list: free spots, then for each wish a code and a detail, then, if asked and nothing is free, the
 appointments that hold or have spots.

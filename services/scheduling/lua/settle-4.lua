@@ -4,7 +4,7 @@ become what the rows say, unless admission already knows something later.
 
 KEYS as in admit-4.lua: stock, holds, wishes, shoppers
 ARGV[1] available   ARGV[2] version (the rows' count of changes; larger is later)
-ARGV[3..] five per wish: appointment, shopper, party, body hash, status: C confirmed, R over (refused,
+ARGV[3..] five per wish: appointment, shopper, party, body, status: C confirmed, R over (refused,
   cancelled, expired)
 
 Returns 1, or 0 if the slot is not warm: then the next warming reads the rows anyway.

@@ -6,7 +6,7 @@ something later than what was read: then the caller reads again.
 KEYS as in admit-4.lua: stock, holds, wishes, shoppers
 ARGV[1] tenant  [2] store  [3] total  [4] party max  [5] opens at ms  [6] starts at ms
 ARGV[7] available  [8] version
-ARGV[9..] four per active claim: appointment, shopper, party, body hash
+ARGV[9..] four per active claim: appointment, shopper, party, body
 
 Returns {1, by how many spots the old picture was too generous, or -1000000000 if there was none}, or
   {0, 0} if stale.

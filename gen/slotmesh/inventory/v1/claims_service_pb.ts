@@ -17,7 +17,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file slotmesh/inventory/v1/claims_service.proto.
  */
 export const file_slotmesh_inventory_v1_claims_service: GenFile = /*@__PURE__*/
-  fileDesc("CipzbG90bWVzaC9pbnZlbnRvcnkvdjEvY2xhaW1zX3NlcnZpY2UucHJvdG8SFXNsb3RtZXNoLmludmVudG9yeS52MSKZAQoIQ2xhaW1LZXkSKQoIc3RvcmVfaWQYASABKAlCF7pIFMgBAXIPMg1eWzAtOV17MSwxOX0kEigKB3Nsb3RfaWQYAiABKAlCF7pIFMgBAXIPMg1eWzAtOV17MSwxOX0kEjgKDmFwcG9pbnRtZW50X2lkGAMgASgJQiC6SB3IAQFyGDIWXlswLTlhLWZdezMyfVswLTldezJ9JCKkAgoFQ2xhaW0SLAoDa2V5GAEgASgLMh8uc2xvdG1lc2guaW52ZW50b3J5LnYxLkNsYWltS2V5EhoKCXRlbmFudF9pZBgCIAEoCUIHukgEcgIYIBIbCgpzaG9wcGVyX2lkGAMgASgJQge6SARyAhhAEh0KCnBhcnR5X3NpemUYBCABKAVCCbpIBhoEGGQoARIwCgVzdGF0ZRgFIAEoDjIhLnNsb3RtZXNoLmludmVudG9yeS52MS5DbGFpbVN0YXRlEjQKB3JlZnVzYWwYBiABKA4yIy5zbG90bWVzaC5pbnZlbnRvcnkudjEuQ2xhaW1SZWZ1c2FsEi0KCXRha2VfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiiAEKCVNsb3RTdG9jaxIpCgRzbG90GAEgASgLMhsuc2xvdG1lc2guaW52ZW50b3J5LnYxLlNsb3QSDwoHdmVyc2lvbhgCIAEoAxI/Cg1hY3RpdmVfY2xhaW1zGAMgAygLMhwuc2xvdG1lc2guaW52ZW50b3J5LnYxLkNsYWltQgq6SAeSAQQQoI0GIvsBChFUYWtlQ2xhaW1zUmVxdWVzdBJJCgV0YWtlcxgBIAMoCzItLnNsb3RtZXNoLmludmVudG9yeS52MS5UYWtlQ2xhaW1zUmVxdWVzdC5UYWtlQgu6SAiSAQUIARDoBxqaAQoEVGFrZRI0CgNrZXkYASABKAsyHy5zbG90bWVzaC5pbnZlbnRvcnkudjEuQ2xhaW1LZXlCBrpIA8gBARIdCgl0ZW5hbnRfaWQYAiABKAlCCrpIB8gBAXICGCASHgoKc2hvcHBlcl9pZBgDIAEoCUIKukgHyAEBcgIYQBIdCgpwYXJ0eV9zaXplGAQgASgFQgm6SAYaBBhkKAEiigEKElRha2VDbGFpbXNSZXNwb25zZRI3CgZjbGFpbXMYASADKAsyHC5zbG90bWVzaC5pbnZlbnRvcnkudjEuQ2xhaW1CCbpIBpIBAxDoBxI7CgZzdG9ja3MYAiADKAsyIC5zbG90bWVzaC5pbnZlbnRvcnkudjEuU2xvdFN0b2NrQgm6SAaSAQMQ6AciTwoRTWFya0NsYWltc1JlcXVlc3QSOgoEa2V5cxgBIAMoCzIfLnNsb3RtZXNoLmludmVudG9yeS52MS5DbGFpbUtleUILukgIkgEFCAEQ6AciFAoSTWFya0NsYWltc1Jlc3BvbnNlIlIKFFJlbGVhc2VDbGFpbXNSZXF1ZXN0EjoKBGtleXMYASADKAsyHy5zbG90bWVzaC5pbnZlbnRvcnkudjEuQ2xhaW1LZXlCC7pICJIBBQgBEOgHIlQKFVJlbGVhc2VDbGFpbXNSZXNwb25zZRI7CgZzdG9ja3MYASADKAsyIC5zbG90bWVzaC5pbnZlbnRvcnkudjEuU2xvdFN0b2NrQgm6SAaSAQMQ6AciYAoaTGlzdFVuc2V0dGxlZENsYWltc1JlcXVlc3QSIwoNb2xkZXJfdGhhbl9tcxgBIAEoA0IMukgJIgcYgLiZKSgAEh0KCXBhZ2Vfc2l6ZRgCIAEoBUIKukgHGgUY6AcoASJWChtMaXN0VW5zZXR0bGVkQ2xhaW1zUmVzcG9uc2USNwoGY2xhaW1zGAEgAygLMhwuc2xvdG1lc2guaW52ZW50b3J5LnYxLkNsYWltQgm6SAaSAQMQ6Aci0gEKFExpc3RTbG90U3RvY2tSZXF1ZXN0EkkKBGtleXMYASADKAsyLy5zbG90bWVzaC5pbnZlbnRvcnkudjEuTGlzdFNsb3RTdG9ja1JlcXVlc3QuS2V5Qgq6SAeSAQQIARAyEhMKC2NvdW50c19vbmx5GAIgASgIGloKA0tleRIpCghzdG9yZV9pZBgBIAEoCUIXukgUyAEBcg8yDV5bMC05XXsxLDE5fSQSKAoHc2xvdF9pZBgCIAEoCUIXukgUyAEBcg8yDV5bMC05XXsxLDE5fSQiUwoVTGlzdFNsb3RTdG9ja1Jlc3BvbnNlEjoKBnN0b2NrcxgBIAMoCzIgLnNsb3RtZXNoLmludmVudG9yeS52MS5TbG90U3RvY2tCCLpIBZIBAhAyKo8BCgpDbGFpbVN0YXRlEhsKF0NMQUlNX1NUQVRFX1VOU1BFQ0lGSUVEEAASFgoSQ0xBSU1fU1RBVEVfTE9DS0VEEAESGQoVQ0xBSU1fU1RBVEVfQ09ORklSTUVEEAISGAoUQ0xBSU1fU1RBVEVfUkVMRUFTRUQQAxIXChNDTEFJTV9TVEFURV9SRUZVU0VEEAQq4gEKDENsYWltUmVmdXNhbBIdChlDTEFJTV9SRUZVU0FMX1VOU1BFQ0lGSUVEEAASGgoWQ0xBSU1fUkVGVVNBTF9TT0xEX09VVBABEhwKGENMQUlNX1JFRlVTQUxfVVNFUl9MSU1JVBACEh4KGkNMQUlNX1JFRlVTQUxfTk9fU1VDSF9TTE9UEAMSGgoWQ0xBSU1fUkVGVVNBTF9OT1RfT1BFThAEEhoKFkNMQUlNX1JFRlVTQUxfVE9PX0xBVEUQBRIhCh1DTEFJTV9SRUZVU0FMX1BBUlRZX1RPT19MQVJHRRAGMsUECg1DbGFpbXNTZXJ2aWNlEmYKClRha2VDbGFpbXMSKC5zbG90bWVzaC5pbnZlbnRvcnkudjEuVGFrZUNsYWltc1JlcXVlc3QaKS5zbG90bWVzaC5pbnZlbnRvcnkudjEuVGFrZUNsYWltc1Jlc3BvbnNlIgOQAgISZgoKTWFya0NsYWltcxIoLnNsb3RtZXNoLmludmVudG9yeS52MS5NYXJrQ2xhaW1zUmVxdWVzdBopLnNsb3RtZXNoLmludmVudG9yeS52MS5NYXJrQ2xhaW1zUmVzcG9uc2UiA5ACAhJvCg1SZWxlYXNlQ2xhaW1zEisuc2xvdG1lc2guaW52ZW50b3J5LnYxLlJlbGVhc2VDbGFpbXNSZXF1ZXN0Giwuc2xvdG1lc2guaW52ZW50b3J5LnYxLlJlbGVhc2VDbGFpbXNSZXNwb25zZSIDkAICEoEBChNMaXN0VW5zZXR0bGVkQ2xhaW1zEjEuc2xvdG1lc2guaW52ZW50b3J5LnYxLkxpc3RVbnNldHRsZWRDbGFpbXNSZXF1ZXN0GjIuc2xvdG1lc2guaW52ZW50b3J5LnYxLkxpc3RVbnNldHRsZWRDbGFpbXNSZXNwb25zZSIDkAIBEm8KDUxpc3RTbG90U3RvY2sSKy5zbG90bWVzaC5pbnZlbnRvcnkudjEuTGlzdFNsb3RTdG9ja1JlcXVlc3QaLC5zbG90bWVzaC5pbnZlbnRvcnkudjEuTGlzdFNsb3RTdG9ja1Jlc3BvbnNlIgOQAgFiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_slotmesh_inventory_v1_slot]);
+  fileDesc("CipzbG90bWVzaC9pbnZlbnRvcnkvdjEvY2xhaW1zX3NlcnZpY2UucHJvdG8SFXNsb3RtZXNoLmludmVudG9yeS52MSKZAQoIQ2xhaW1LZXkSKQoIc3RvcmVfaWQYASABKAlCF7pIFMgBAXIPMg1eWzAtOV17MSwxOX0kEigKB3Nsb3RfaWQYAiABKAlCF7pIFMgBAXIPMg1eWzAtOV17MSwxOX0kEjgKDmFwcG9pbnRtZW50X2lkGAMgASgJQiC6SB3IAQFyGDIWXlswLTlhLWZdezMyfVswLTldezJ9JCKkAgoFQ2xhaW0SLAoDa2V5GAEgASgLMh8uc2xvdG1lc2guaW52ZW50b3J5LnYxLkNsYWltS2V5EhoKCXRlbmFudF9pZBgCIAEoCUIHukgEcgIYIBIbCgpzaG9wcGVyX2lkGAMgASgJQge6SARyAhhAEh0KCnBhcnR5X3NpemUYBCABKAVCCbpIBhoEGGQoARIwCgVzdGF0ZRgFIAEoDjIhLnNsb3RtZXNoLmludmVudG9yeS52MS5DbGFpbVN0YXRlEjQKB3JlZnVzYWwYBiABKA4yIy5zbG90bWVzaC5pbnZlbnRvcnkudjEuQ2xhaW1SZWZ1c2FsEi0KCXRha2VfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiiAEKCVNsb3RTdG9jaxIpCgRzbG90GAEgASgLMhsuc2xvdG1lc2guaW52ZW50b3J5LnYxLlNsb3QSDwoHdmVyc2lvbhgCIAEoAxI/Cg1hY3RpdmVfY2xhaW1zGAMgAygLMhwuc2xvdG1lc2guaW52ZW50b3J5LnYxLkNsYWltQgq6SAeSAQQQoI0GIq4DChBUYWtlU3BvdHNSZXF1ZXN0Ek0KBXNsb3RzGAEgAygLMjEuc2xvdG1lc2guaW52ZW50b3J5LnYxLlRha2VTcG90c1JlcXVlc3QuU2xvdFRha2VzQgu6SAiSAQUIARDoBxp/CgRUYWtlEjgKDmFwcG9pbnRtZW50X2lkGAEgASgJQiC6SB3IAQFyGDIWXlswLTlhLWZdezMyfVswLTldezJ9JBIeCgpzaG9wcGVyX2lkGAIgASgJQgq6SAfIAQFyAhhAEh0KCnBhcnR5X3NpemUYAyABKAVCCbpIBhoEGGQoARrJAQoJU2xvdFRha2VzEikKCHN0b3JlX2lkGAEgASgJQhe6SBTIAQFyDzINXlswLTldezEsMTl9JBIoCgdzbG90X2lkGAIgASgJQhe6SBTIAQFyDzINXlswLTldezEsMTl9JBIdCgl0ZW5hbnRfaWQYAyABKAlCCrpIB8gBAXICGCASSAoFdGFrZXMYBCADKAsyLC5zbG90bWVzaC5pbnZlbnRvcnkudjEuVGFrZVNwb3RzUmVxdWVzdC5UYWtlQgu6SAiSAQUIARDoByKgAgoRVGFrZVNwb3RzUmVzcG9uc2USTAoFc2xvdHMYASADKAsyMi5zbG90bWVzaC5pbnZlbnRvcnkudjEuVGFrZVNwb3RzUmVzcG9uc2UuU2xvdFRha2VuQgm6SAaSAQMQ6AcavAEKCVNsb3RUYWtlbhIvCgVzdG9jaxgBIAEoCzIgLnNsb3RtZXNoLmludmVudG9yeS52MS5TbG90U3RvY2sSPAoGc3RhdGVzGAIgAygOMiEuc2xvdG1lc2guaW52ZW50b3J5LnYxLkNsYWltU3RhdGVCCbpIBpIBAxDoBxJACghyZWZ1c2FscxgDIAMoDjIjLnNsb3RtZXNoLmludmVudG9yeS52MS5DbGFpbVJlZnVzYWxCCbpIBpIBAxDoByJPChFNYXJrQ2xhaW1zUmVxdWVzdBI6CgRrZXlzGAEgAygLMh8uc2xvdG1lc2guaW52ZW50b3J5LnYxLkNsYWltS2V5Qgu6SAiSAQUIARDoByIUChJNYXJrQ2xhaW1zUmVzcG9uc2UiUgoUUmVsZWFzZUNsYWltc1JlcXVlc3QSOgoEa2V5cxgBIAMoCzIfLnNsb3RtZXNoLmludmVudG9yeS52MS5DbGFpbUtleUILukgIkgEFCAEQ6AciVAoVUmVsZWFzZUNsYWltc1Jlc3BvbnNlEjsKBnN0b2NrcxgBIAMoCzIgLnNsb3RtZXNoLmludmVudG9yeS52MS5TbG90U3RvY2tCCbpIBpIBAxDoByJgChpMaXN0VW5zZXR0bGVkQ2xhaW1zUmVxdWVzdBIjCg1vbGRlcl90aGFuX21zGAEgASgDQgy6SAkiBxiAuJkpKAASHQoJcGFnZV9zaXplGAIgASgFQgq6SAcaBRjoBygBIlYKG0xpc3RVbnNldHRsZWRDbGFpbXNSZXNwb25zZRI3CgZjbGFpbXMYASADKAsyHC5zbG90bWVzaC5pbnZlbnRvcnkudjEuQ2xhaW1CCbpIBpIBAxDoByLSAQoUTGlzdFNsb3RTdG9ja1JlcXVlc3QSSQoEa2V5cxgBIAMoCzIvLnNsb3RtZXNoLmludmVudG9yeS52MS5MaXN0U2xvdFN0b2NrUmVxdWVzdC5LZXlCCrpIB5IBBAgBEDISEwoLY291bnRzX29ubHkYAiABKAgaWgoDS2V5EikKCHN0b3JlX2lkGAEgASgJQhe6SBTIAQFyDzINXlswLTldezEsMTl9JBIoCgdzbG90X2lkGAIgASgJQhe6SBTIAQFyDzINXlswLTldezEsMTl9JCJTChVMaXN0U2xvdFN0b2NrUmVzcG9uc2USOgoGc3RvY2tzGAEgAygLMiAuc2xvdG1lc2guaW52ZW50b3J5LnYxLlNsb3RTdG9ja0IIukgFkgECEDIqjwEKCkNsYWltU3RhdGUSGwoXQ0xBSU1fU1RBVEVfVU5TUEVDSUZJRUQQABIWChJDTEFJTV9TVEFURV9MT0NLRUQQARIZChVDTEFJTV9TVEFURV9DT05GSVJNRUQQAhIYChRDTEFJTV9TVEFURV9SRUxFQVNFRBADEhcKE0NMQUlNX1NUQVRFX1JFRlVTRUQQBCriAQoMQ2xhaW1SZWZ1c2FsEh0KGUNMQUlNX1JFRlVTQUxfVU5TUEVDSUZJRUQQABIaChZDTEFJTV9SRUZVU0FMX1NPTERfT1VUEAESHAoYQ0xBSU1fUkVGVVNBTF9VU0VSX0xJTUlUEAISHgoaQ0xBSU1fUkVGVVNBTF9OT19TVUNIX1NMT1QQAxIaChZDTEFJTV9SRUZVU0FMX05PVF9PUEVOEAQSGgoWQ0xBSU1fUkVGVVNBTF9UT09fTEFURRAFEiEKHUNMQUlNX1JFRlVTQUxfUEFSVFlfVE9PX0xBUkdFEAYywgQKDUNsYWltc1NlcnZpY2USYwoJVGFrZVNwb3RzEicuc2xvdG1lc2guaW52ZW50b3J5LnYxLlRha2VTcG90c1JlcXVlc3QaKC5zbG90bWVzaC5pbnZlbnRvcnkudjEuVGFrZVNwb3RzUmVzcG9uc2UiA5ACAhJmCgpNYXJrQ2xhaW1zEiguc2xvdG1lc2guaW52ZW50b3J5LnYxLk1hcmtDbGFpbXNSZXF1ZXN0Gikuc2xvdG1lc2guaW52ZW50b3J5LnYxLk1hcmtDbGFpbXNSZXNwb25zZSIDkAICEm8KDVJlbGVhc2VDbGFpbXMSKy5zbG90bWVzaC5pbnZlbnRvcnkudjEuUmVsZWFzZUNsYWltc1JlcXVlc3QaLC5zbG90bWVzaC5pbnZlbnRvcnkudjEuUmVsZWFzZUNsYWltc1Jlc3BvbnNlIgOQAgISgQEKE0xpc3RVbnNldHRsZWRDbGFpbXMSMS5zbG90bWVzaC5pbnZlbnRvcnkudjEuTGlzdFVuc2V0dGxlZENsYWltc1JlcXVlc3QaMi5zbG90bWVzaC5pbnZlbnRvcnkudjEuTGlzdFVuc2V0dGxlZENsYWltc1Jlc3BvbnNlIgOQAgESbwoNTGlzdFNsb3RTdG9jaxIrLnNsb3RtZXNoLmludmVudG9yeS52MS5MaXN0U2xvdFN0b2NrUmVxdWVzdBosLnNsb3RtZXNoLmludmVudG9yeS52MS5MaXN0U2xvdFN0b2NrUmVzcG9uc2UiA5ACAWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_slotmesh_inventory_v1_slot]);
 
 /**
  * Names a claim and its place.
@@ -155,93 +155,156 @@ export const SlotStockSchema: GenMessage<SlotStock> = /*@__PURE__*/
 /**
  * Asks for spots.
  *
- * @generated from message slotmesh.inventory.v1.TakeClaimsRequest
+ * @generated from message slotmesh.inventory.v1.TakeSpotsRequest
  */
-export type TakeClaimsRequest = Message<"slotmesh.inventory.v1.TakeClaimsRequest"> & {
+export type TakeSpotsRequest = Message<"slotmesh.inventory.v1.TakeSpotsRequest"> & {
   /**
-   * The wishes, first come first served: 1 to 1,000.
+   * The wishes by slot: at most 1,000 of them in all.
    *
-   * @generated from field: repeated slotmesh.inventory.v1.TakeClaimsRequest.Take takes = 1;
+   * @generated from field: repeated slotmesh.inventory.v1.TakeSpotsRequest.SlotTakes slots = 1;
    */
-  takes: TakeClaimsRequest_Take[];
+  slots: TakeSpotsRequest_SlotTakes[];
 };
 
 /**
- * Describes the message slotmesh.inventory.v1.TakeClaimsRequest.
- * Use `create(TakeClaimsRequestSchema)` to create a new message.
+ * Describes the message slotmesh.inventory.v1.TakeSpotsRequest.
+ * Use `create(TakeSpotsRequestSchema)` to create a new message.
  */
-export const TakeClaimsRequestSchema: GenMessage<TakeClaimsRequest> = /*@__PURE__*/
+export const TakeSpotsRequestSchema: GenMessage<TakeSpotsRequest> = /*@__PURE__*/
   messageDesc(file_slotmesh_inventory_v1_claims_service, 3);
 
 /**
  * One wish.
  *
- * @generated from message slotmesh.inventory.v1.TakeClaimsRequest.Take
+ * @generated from message slotmesh.inventory.v1.TakeSpotsRequest.Take
  */
-export type TakeClaimsRequest_Take = Message<"slotmesh.inventory.v1.TakeClaimsRequest.Take"> & {
+export type TakeSpotsRequest_Take = Message<"slotmesh.inventory.v1.TakeSpotsRequest.Take"> & {
   /**
-   * Which claim.
+   * The appointment, which is also the hold: one claim each.
    *
-   * @generated from field: slotmesh.inventory.v1.ClaimKey key = 1;
+   * @generated from field: string appointment_id = 1;
    */
-  key?: ClaimKey | undefined;
-
-  /**
-   * The tenant.
-   *
-   * @generated from field: string tenant_id = 2;
-   */
-  tenantId: string;
+  appointmentId: string;
 
   /**
    * Who it is for.
    *
-   * @generated from field: string shopper_id = 3;
+   * @generated from field: string shopper_id = 2;
    */
   shopperId: string;
 
   /**
    * How many spots.
    *
-   * @generated from field: int32 party_size = 4;
+   * @generated from field: int32 party_size = 3;
    */
   partySize: number;
 };
 
 /**
- * Describes the message slotmesh.inventory.v1.TakeClaimsRequest.Take.
- * Use `create(TakeClaimsRequest_TakeSchema)` to create a new message.
+ * Describes the message slotmesh.inventory.v1.TakeSpotsRequest.Take.
+ * Use `create(TakeSpotsRequest_TakeSchema)` to create a new message.
  */
-export const TakeClaimsRequest_TakeSchema: GenMessage<TakeClaimsRequest_Take> = /*@__PURE__*/
+export const TakeSpotsRequest_TakeSchema: GenMessage<TakeSpotsRequest_Take> = /*@__PURE__*/
   messageDesc(file_slotmesh_inventory_v1_claims_service, 3, 0);
+
+/**
+ * The wishes for one slot that name its tenant and store alike.
+ *
+ * @generated from message slotmesh.inventory.v1.TakeSpotsRequest.SlotTakes
+ */
+export type TakeSpotsRequest_SlotTakes = Message<"slotmesh.inventory.v1.TakeSpotsRequest.SlotTakes"> & {
+  /**
+   * The slot's store, the shard value.
+   *
+   * @generated from field: string store_id = 1;
+   */
+  storeId: string;
+
+  /**
+   * The slot.
+   *
+   * @generated from field: string slot_id = 2;
+   */
+  slotId: string;
+
+  /**
+   * The tenant.
+   *
+   * @generated from field: string tenant_id = 3;
+   */
+  tenantId: string;
+
+  /**
+   * The wishes, first come first served: 1 to 1,000.
+   *
+   * @generated from field: repeated slotmesh.inventory.v1.TakeSpotsRequest.Take takes = 4;
+   */
+  takes: TakeSpotsRequest_Take[];
+};
+
+/**
+ * Describes the message slotmesh.inventory.v1.TakeSpotsRequest.SlotTakes.
+ * Use `create(TakeSpotsRequest_SlotTakesSchema)` to create a new message.
+ */
+export const TakeSpotsRequest_SlotTakesSchema: GenMessage<TakeSpotsRequest_SlotTakes> = /*@__PURE__*/
+  messageDesc(file_slotmesh_inventory_v1_claims_service, 3, 1);
 
 /**
  * Who got spots.
  *
- * @generated from message slotmesh.inventory.v1.TakeClaimsResponse
+ * @generated from message slotmesh.inventory.v1.TakeSpotsResponse
  */
-export type TakeClaimsResponse = Message<"slotmesh.inventory.v1.TakeClaimsResponse"> & {
+export type TakeSpotsResponse = Message<"slotmesh.inventory.v1.TakeSpotsResponse"> & {
   /**
-   * The claims, in the order of the request, as they stand in the rows.
+   * The answers, in the order of the request.
    *
-   * @generated from field: repeated slotmesh.inventory.v1.Claim claims = 1;
+   * @generated from field: repeated slotmesh.inventory.v1.TakeSpotsResponse.SlotTaken slots = 1;
    */
-  claims: Claim[];
-
-  /**
-   * The slots that were touched, as they are after it, once each.
-   *
-   * @generated from field: repeated slotmesh.inventory.v1.SlotStock stocks = 2;
-   */
-  stocks: SlotStock[];
+  slots: TakeSpotsResponse_SlotTaken[];
 };
 
 /**
- * Describes the message slotmesh.inventory.v1.TakeClaimsResponse.
- * Use `create(TakeClaimsResponseSchema)` to create a new message.
+ * Describes the message slotmesh.inventory.v1.TakeSpotsResponse.
+ * Use `create(TakeSpotsResponseSchema)` to create a new message.
  */
-export const TakeClaimsResponseSchema: GenMessage<TakeClaimsResponse> = /*@__PURE__*/
+export const TakeSpotsResponseSchema: GenMessage<TakeSpotsResponse> = /*@__PURE__*/
   messageDesc(file_slotmesh_inventory_v1_claims_service, 4);
+
+/**
+ * The answers of one slot.
+ *
+ * @generated from message slotmesh.inventory.v1.TakeSpotsResponse.SlotTaken
+ */
+export type TakeSpotsResponse_SlotTaken = Message<"slotmesh.inventory.v1.TakeSpotsResponse.SlotTaken"> & {
+  /**
+   * The slot as it is after it. Absent if there is no such slot.
+   *
+   * @generated from field: slotmesh.inventory.v1.SlotStock stock = 1;
+   */
+  stock?: SlotStock | undefined;
+
+  /**
+   * Where each claim stands, in the order of the request.
+   *
+   * @generated from field: repeated slotmesh.inventory.v1.ClaimState states = 2;
+   */
+  states: ClaimState[];
+
+  /**
+   * Why each was refused, in the same order: UNSPECIFIED for those that were not.
+   *
+   * @generated from field: repeated slotmesh.inventory.v1.ClaimRefusal refusals = 3;
+   */
+  refusals: ClaimRefusal[];
+};
+
+/**
+ * Describes the message slotmesh.inventory.v1.TakeSpotsResponse.SlotTaken.
+ * Use `create(TakeSpotsResponse_SlotTakenSchema)` to create a new message.
+ */
+export const TakeSpotsResponse_SlotTakenSchema: GenMessage<TakeSpotsResponse_SlotTaken> = /*@__PURE__*/
+  messageDesc(file_slotmesh_inventory_v1_claims_service, 4, 0);
 
 /**
  * Asks to mark claims.
@@ -584,12 +647,12 @@ export const ClaimsService: GenService<{
    *
    * Returns UNAVAILABLE if the outcome of a shard is not known: call again with the same batch.
    *
-   * @generated from rpc slotmesh.inventory.v1.ClaimsService.TakeClaims
+   * @generated from rpc slotmesh.inventory.v1.ClaimsService.TakeSpots
    */
-  takeClaims: {
+  takeSpots: {
     methodKind: "unary";
-    input: typeof TakeClaimsRequestSchema;
-    output: typeof TakeClaimsResponseSchema;
+    input: typeof TakeSpotsRequestSchema;
+    output: typeof TakeSpotsResponseSchema;
   },
   /**
    * Marks claims as settled (T1b): the appointment is final and its code is issued. Claims that are not
