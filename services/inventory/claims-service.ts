@@ -6,7 +6,7 @@ import { ClaimsService } from "#gen/slotmesh/inventory/v1/claims_service_pb.ts";
 import { Code, meshError } from "#shared/errors.ts";
 import { type Access, type BoundMethod, bind } from "#shared/handlers.ts";
 import type { Claims, Taken } from "./claims.ts";
-import type { ClaimKey } from "./domain.ts";
+import type { ClaimKey, TakeKey } from "./domain.ts";
 import { toClaimMessage, toStockMessage } from "./messages.ts";
 
 /** The most wishes of one call. */
@@ -14,7 +14,7 @@ const TAKES_MAX = 1000;
 
 const ACCESS: Access<typeof ClaimsService> = {
   takeSpots: ["service"],
-  markClaims: ["service"],
+  settleTakes: ["service"],
   releaseClaims: ["service"],
   listUnsettledClaims: ["service"],
   listSlotStock: ["service"],
@@ -46,16 +46,22 @@ export function claimsService(options: {
           { reason: "TOO_MANY_TAKES" },
         );
       }
-      const answers = (await claims.take(takes, now())).values();
+      const answer = await claims.take(takes, now());
+      const taken = answer.taken.values();
       return {
-        slots: slots.map(({ takes }) =>
-          toSlotTaken(takes.map(() => answers.next().value as Taken)),
-        ),
+        slots: slots.map(({ takes }) => toSlotTaken(takes.map(() => taken.next().value as Taken))),
+        takes: answer.takes.map(toTakeMessage),
       };
     },
 
-    markClaims: async ({ keys }) => {
-      await claims.mark(keys.map(toKey), now());
+    settleTakes: async ({ takes }) => {
+      await claims.settle(
+        takes.map(({ storeId, slotId, attempt }) => ({
+          storeId,
+          slotId,
+          attempt: attempt.toString(),
+        })),
+      );
       return {};
     },
 
@@ -66,7 +72,10 @@ export function claimsService(options: {
 
     listUnsettledClaims: async ({ olderThanMs, pageSize }) => {
       const unsettled = await claims.listUnsettled(now() - Number(olderThanMs), pageSize);
-      return { claims: unsettled.map(toClaimMessage) };
+      return {
+        claims: unsettled.claims.map(toClaimMessage),
+        takes: unsettled.takes.map(toTakeMessage),
+      };
     },
 
     listSlotStock: async ({ keys, countsOnly }) => {
@@ -80,6 +89,10 @@ export function claimsService(options: {
 function toKey(key: ClaimKey | undefined): ClaimKey {
   const { storeId, slotId, appointmentId } = key as ClaimKey;
   return { storeId, slotId, appointmentId };
+}
+
+function toTakeMessage({ storeId, slotId, attempt }: TakeKey) {
+  return { storeId, slotId, attempt: BigInt(attempt) };
 }
 
 /** Makes the answers of one slot's wishes; the slot is as it is after the last of them. */

@@ -64,9 +64,14 @@ describe("claims", () => {
     // Once more: the same answers, and the slot is told again, since the first answer may be lost.
     expect(await call(scheduling, "takeSpots", request)).toEqual(taken);
     const keys = wishes.map(keyOf);
-    await call(scheduling, "markClaims", { keys: keys.slice(0, 1) });
+    const statesNow = async () =>
+      (
+        await call<ListSlotStockResponse>(scheduling, "listSlotStock", { keys: [slot] })
+      ).stocks[0]?.activeClaims.map(({ state }) => state);
+    expect(await statesNow()).toEqual([1, 1]);
+    await call(scheduling, "settleTakes", { takes: taken.takes });
+    expect(await statesNow()).toEqual([2, 2]);
     const held = await call<ListSlotStockResponse>(scheduling, "listSlotStock", { keys: [slot] });
-    expect(held.stocks[0]?.activeClaims.map(({ state }) => state).sort()).toEqual([1, 2]);
     expect(held.stocks[0]?.activeClaims).toContainEqual(
       expect.objectContaining({
         key: expect.objectContaining(keyOf(wishes[0] as never)),
@@ -137,7 +142,14 @@ describe("claims", () => {
     clock.ms = 5000;
     expect(await unsettled(0n)).toEqual([1, 2]);
     expect(await unsettled(2n)).toEqual([1]);
-    await call(scheduling, "markClaims", { keys: wishes.map((wish) => ({ ...wish })) }, by);
+    const listed = await call<ListUnsettledClaimsResponse>(
+      scheduling,
+      "listUnsettledClaims",
+      { pageSize: 1000 },
+      by,
+    );
+    const takes = listed.takes.filter(({ slotId }) => slotId === slot.slotId);
+    await call(scheduling, "settleTakes", { takes }, by);
     expect(await unsettled(0n)).toEqual([]);
   });
 });
@@ -152,7 +164,7 @@ describe("who may", () => {
     getSlot: [...people, "service"],
     listAvailability: ["anonymous", ...people, "service"],
     takeSpots: ["service"],
-    markClaims: ["service"],
+    settleTakes: ["service"],
     releaseClaims: ["service"],
     listUnsettledClaims: ["service"],
     listSlotStock: ["service"],

@@ -16,12 +16,25 @@ import {
   type Slot,
   type SlotKey,
   type SpotChange,
+  type TakeKey,
+  type UnsettledTake,
 } from "./domain.ts";
 import { SLOT_COLUMNS, type SlotRecord, toSlot } from "./store.ts";
 
 const CLAIM_COLUMNS =
   "store_id, slot_id, appointment_id, tenant_id, shopper_id, party_size, state, refusal, attempt, " +
   "taken_at_ms";
+
+const TAKE_COLUMNS = "store_id, slot_id, attempt, claims";
+/** The states of rows that hold spots. Rows are written LOCKED; CONFIRMED ones are of an older build. */
+const HELD = [ClaimState.LOCKED, ClaimState.CONFIRMED];
+
+interface TakeRecord {
+  store_id: string;
+  slot_id: string;
+  attempt: string;
+  claims: number;
+}
 
 interface ClaimRecord {
   store_id: string;
@@ -154,14 +167,71 @@ export function refuseClaims(
   );
 }
 
-/** Turns locked claims into confirmed ones; passes over the others. */
-export function confirmClaims(sql: Sql, keys: readonly ClaimKey[], nowMs: number): Promise<number> {
-  const { condition, values } = namingClaims(keys);
+/** Notes takes as not settled. */
+export function insertUnsettledTakes(
+  sql: Sql,
+  takes: readonly UnsettledTake[],
+  nowMs: number,
+): Promise<number> {
+  const rows = takes.map((take): Value[] => [
+    idValue(take.storeId),
+    idValue(take.slotId),
+    idValue(take.attempt),
+    take.claims,
+    nowMs,
+  ]);
   return sql.write(
-    "update claim force index (primary) set state = ?, updated_at_ms = ? " +
-      `where ${condition} and state = ?`,
-    [ClaimState.CONFIRMED, nowMs, ...values, ClaimState.LOCKED],
+    "insert into unsettled_take (store_id, slot_id, attempt, claims, taken_at_ms) values ?",
+    [rows],
   );
+}
+
+/** Reads the unsettled takes of some slots. */
+export async function selectUnsettledTakes(
+  sql: Sql,
+  keys: readonly SlotKey[],
+): Promise<UnsettledTake[]> {
+  const { condition, values } = namingSlots(keys);
+  const records = await sql.select<TakeRecord>(
+    `select ${TAKE_COLUMNS} from unsettled_take where ${condition}`,
+    values,
+  );
+  return records.map(toUnsettledTake);
+}
+
+/** Reads takes that were made up to an instant and are not settled, oldest first. Scatters: a take's age
+ * says nothing of its shard. For the reconciler, which asks every few seconds. */
+export async function selectOldTakes(
+  sql: Sql,
+  takenUntilMs: number,
+  rowsMax: number,
+): Promise<UnsettledTake[]> {
+  const records = await sql.select<TakeRecord>(
+    `select ${TAKE_COLUMNS} from unsettled_take where taken_at_ms <= ? ` +
+      "order by taken_at_ms, store_id, slot_id, attempt limit ?",
+    [takenUntilMs, rowsMax],
+  );
+  return records.map(toUnsettledTake);
+}
+
+/** Reads the claims of takes that hold spots now. Walks the claims of their slots: for what is left
+ * behind, which is rare. */
+export async function selectClaimsOfTakes(
+  sql: Sql,
+  takes: readonly TakeKey[],
+): Promise<StoredClaim[]> {
+  const { condition, values } = namingTakes(takes);
+  const records = await sql.select<ClaimRecord>(
+    `select ${CLAIM_COLUMNS} from claim force index (primary) where ${condition} and state in (?)`,
+    [...values, HELD],
+  );
+  return records.map(toClaim);
+}
+
+/** Settles takes; passes over those that are settled. */
+export function deleteUnsettledTakes(sql: Sql, takes: readonly TakeKey[]): Promise<number> {
+  const { condition, values } = namingTakes(takes);
+  return sql.write(`delete from unsettled_take where ${condition}`, values);
 }
 
 /** Turns claims that hold spots into released ones. Returns how many were. */
@@ -171,7 +241,7 @@ export function releaseClaims(sql: Sql, keys: readonly ClaimKey[], nowMs: number
     "update claim force index (primary) " +
       "set state = ?, active_shopper = null, updated_at_ms = ? " +
       `where ${condition} and state in (?)`,
-    [ClaimState.RELEASED, nowMs, ...values, [ClaimState.LOCKED, ClaimState.CONFIRMED]],
+    [ClaimState.RELEASED, nowMs, ...values, HELD],
   );
 }
 
@@ -192,7 +262,7 @@ export async function selectActiveClaims(
   keys: readonly SlotKey[],
   after: Claim | undefined,
   rowsMax: number,
-): Promise<Claim[]> {
+): Promise<StoredClaim[]> {
   const { condition, values } = namingSlots(keys);
   const records = await sql.select<ClaimRecord>(
     `select ${CLAIM_COLUMNS} from claim force index (by_active_shopper) ` +
@@ -206,21 +276,6 @@ export async function selectActiveClaims(
         : []),
       rowsMax,
     ],
-  );
-  return records.map(toClaim);
-}
-
-/** Reads claims that were locked up to an instant, oldest first. Scatters: a claim's age says nothing of
- * its shard. For the reconciler, which asks every few seconds. */
-export async function selectUnsettledClaims(
-  sql: Sql,
-  takenUntilMs: number,
-  rowsMax: number,
-): Promise<Claim[]> {
-  const records = await sql.select<ClaimRecord>(
-    `select ${CLAIM_COLUMNS} from claim where state = ? and taken_at_ms <= ? ` +
-      "order by taken_at_ms, store_id, slot_id, appointment_id limit ?",
-    [ClaimState.LOCKED, takenUntilMs, rowsMax],
   );
   return records.map(toClaim);
 }
@@ -257,6 +312,32 @@ function namingClaims(keys: readonly ClaimKey[]) {
     values: [stores.map(idValue), ...exactValues],
     exact,
     exactValues,
+  };
+}
+
+/** Names takes in a where clause, slot by slot, with the stores in front for vtgate. */
+function namingTakes(takes: readonly TakeKey[]): { condition: string; values: Value[] } {
+  const slots = [...Map.groupBy(takes, nameOfSlot).values()];
+  const exact = slots.map(() => "(store_id = ? and slot_id = ? and attempt in (?))").join(" or ");
+  const stores = [...new Set(takes.map(({ storeId }) => storeId))];
+  return {
+    condition: `store_id in (?) and (${exact})`,
+    values: [
+      stores.map(idValue),
+      ...slots.flatMap((group): Value[] => {
+        const { storeId, slotId } = group[0] as TakeKey;
+        return [idValue(storeId), idValue(slotId), group.map(({ attempt }) => idValue(attempt))];
+      }),
+    ],
+  };
+}
+
+function toUnsettledTake(record: TakeRecord): UnsettledTake {
+  return {
+    storeId: record.store_id,
+    slotId: record.slot_id,
+    attempt: record.attempt,
+    claims: record.claims,
   };
 }
 

@@ -18,16 +18,20 @@ import { type Database, retryTransient, type Sql } from "#shared/mysql.ts";
 import { createShards, ofXxhash } from "#shared/shards.ts";
 import {
   changeSpots,
-  confirmClaims,
+  deleteUnsettledTakes,
   insertClaims,
+  insertUnsettledTakes,
   lockClaims,
   lockSlots,
   refuseClaims,
   releaseClaims,
+  type StoredClaim,
   selectActiveClaims,
   selectClaims,
+  selectClaimsOfTakes,
+  selectOldTakes,
   selectSlots,
-  selectUnsettledClaims,
+  selectUnsettledTakes,
 } from "./claims-store.ts";
 import {
   applyChanges,
@@ -39,11 +43,17 @@ import {
   isStoredSlot,
   nameOfClaim,
   nameOfSlot,
+  nameOfTake,
   type Slot,
   type SlotKey,
   sumSpots,
   type Take,
+  type TakeKey,
   toLockedClaims,
+  toTakeKey,
+  type UnsettledTake,
+  wholeTakes,
+  withSettling,
 } from "./domain.ts";
 
 /** The most claims of one transaction: past it a batch gains little and holds its slots longer. */
@@ -57,6 +67,14 @@ const READ_ROWS_MAX = 5000;
 export interface Taken {
   readonly claim: Claim;
   readonly slot: Slot | undefined;
+}
+
+/** What a call of T1 answers. */
+export interface TakeAnswer {
+  /** In the order of the wishes. */
+  readonly taken: readonly Taken[];
+  /** The unsettled takes that have no claims but these. */
+  readonly takes: readonly TakeKey[];
 }
 
 /** A slot and the claims that hold its spots, at one moment. */
@@ -80,8 +98,13 @@ export function createClaims(database: Database) {
     return shards.forEachShard(keys, ({ storeId }) => ofXxhash(storeId), work);
   }
 
-  async function takeOnShard(takes: readonly Take[], nowMs: number): Promise<Taken[]> {
-    const claims = new Map<string, Claim>();
+  async function takeOnShard(
+    takes: readonly Take[],
+    nowMs: number,
+    whole: Map<string, TakeKey>,
+  ): Promise<Taken[]> {
+    const claims = new Map<string, StoredClaim>();
+    const unsettled = new Map<string, UnsettledTake>();
     const slots = new Map<string, Slot>();
     // One after the other: each batch's takes come before those of the next.
     for (const batch of batchesOf(takes, CLAIMS_MAX)) {
@@ -94,6 +117,12 @@ export function createClaims(database: Database) {
       for (const [name, slot] of taken.slots) {
         slots.set(name, slot);
       }
+      for (const take of taken.unsettled) {
+        unsettled.set(nameOfTake(take), take);
+      }
+    }
+    for (const take of wholeTakes([...claims.values()], [...unsettled.values()])) {
+      whole.set(nameOfTake(take), take);
     }
     return takes.map((take) => {
       const claim = claims.get(nameOfClaim(take));
@@ -105,23 +134,24 @@ export function createClaims(database: Database) {
   }
 
   return {
-    /** Takes spots (T1), and returns the answers in the order of the wishes. An id that no row can have
-     * names no slot, now and for ever, so that answer needs no row. */
-    async take(takes: readonly Take[], nowMs: number): Promise<Taken[]> {
-      const stored = await perShard(takes.filter(isStoredSlot), (part) => takeOnShard(part, nowMs));
+    /** Takes spots (T1). An id that no row can have names no slot, now and for ever, so that answer needs
+     * no row. */
+    async take(takes: readonly Take[], nowMs: number): Promise<TakeAnswer> {
+      const whole = new Map<string, TakeKey>();
+      const stored = await perShard(takes.filter(isStoredSlot), (part) =>
+        takeOnShard(part, nowMs, whole),
+      );
       const answers = stored.values();
-      return takes.map((take) =>
+      const taken = takes.map((take) =>
         isStoredSlot(take) ? (answers.next().value as Taken) : noSuchSlot(take, nowMs),
       );
+      return { taken, takes: [...whole.values()] };
     },
 
-    /** Marks claims as settled (T1b). */
-    async mark(keys: readonly ClaimKey[], nowMs: number): Promise<void> {
-      await perShard(keys.filter(isStoredSlot), async (part) => {
-        const chunks = chunksOf([...part].sort(compareKeys), CLAIMS_MAX);
-        await Promise.all(
-          chunks.map((chunk) => retryTransient(() => confirmClaims(database, chunk, nowMs))),
-        );
+    /** Settles takes (T1b). */
+    async settle(takes: readonly TakeKey[]): Promise<void> {
+      await perShard(takes.filter(isStoredSlot), async (part) => {
+        await retryTransient(() => deleteUnsettledTakes(database, part));
         return [];
       });
     },
@@ -143,9 +173,29 @@ export function createClaims(database: Database) {
       return [...slots.values()];
     },
 
-    /** Lists claims that were taken up to an instant and are not settled, oldest first. */
-    listUnsettled: (takenUntilMs: number, rowsMax: number): Promise<Claim[]> =>
-      retryTransient(() => selectUnsettledClaims(database, takenUntilMs, rowsMax)),
+    /** Lists takes that were made up to an instant and are not settled, oldest first, with their claims
+     * that hold spots: as many takes as have claimsMax claims, but at least one. */
+    async listUnsettled(
+      takenUntilMs: number,
+      claimsMax: number,
+    ): Promise<{ claims: Claim[]; takes: TakeKey[] }> {
+      const found = await retryTransient(() => selectOldTakes(database, takenUntilMs, claimsMax));
+      let sum = 0;
+      const takes = found.filter((take, index) => {
+        sum += take.claims;
+        return index === 0 || sum <= claimsMax;
+      });
+      const claims: Claim[] = [];
+      await perShard(takes, async (part) => {
+        const stored = await retryTransient(() => selectClaimsOfTakes(database, part));
+        claims.push(...withSettling(stored, part));
+        return [];
+      });
+      return {
+        claims: claims.sort((a, b) => a.takenAtMs - b.takenAtMs),
+        takes: takes.map(toTakeKey),
+      };
+    },
 
     /** Reads slots without their claims, which can be many. */
     async listCounts(keys: readonly SlotKey[]): Promise<Stock[]> {
@@ -174,7 +224,7 @@ async function takeBatch(
   sql: Sql,
   takes: readonly Take[],
   nowMs: number,
-): Promise<{ claims: Claim[]; slots: Map<string, Slot> }> {
+): Promise<{ claims: StoredClaim[]; slots: Map<string, Slot>; unsettled: UnsettledTake[] }> {
   const attempt = randomAttempt();
   const inOrder = [...takes].sort(compareKeys);
   // 1. Insert them all as if there were spots: the keys say who was here before.
@@ -182,14 +232,16 @@ async function takeBatch(
   const inserted = await insertClaims(sql, wished, attempt, nowMs);
   // 2. If some were passed over, read who is who. A plain read will do: the insert waited for whoever it
   // met, so that row is committed, and locked by us.
-  const stored = new Map<string, Claim>();
+  const stored = new Map<string, StoredClaim>();
   const fresh = new Set<string>();
+  let before: UnsettledTake[] = [];
   if (inserted === takes.length) {
     for (const claim of wished) {
-      stored.set(nameOfClaim(claim), claim);
+      stored.set(nameOfClaim(claim), { ...claim, attempt });
       fresh.add(nameOfClaim(claim));
     }
   } else {
+    before = await selectUnsettledTakes(sql, slotsOf(inOrder));
     for (const claim of await selectClaims(sql, inOrder)) {
       stored.set(nameOfClaim(claim), claim);
       if (claim.attempt === attempt) {
@@ -198,7 +250,7 @@ async function takeBatch(
     }
     const limited = wished.filter((claim) => !stored.has(nameOfClaim(claim)));
     for (const claim of await refuseLimited(sql, limited, attempt, nowMs)) {
-      stored.set(nameOfClaim(claim), claim);
+      stored.set(nameOfClaim(claim), { ...claim, attempt });
     }
   }
   // 3. Lock the slots and decide, in the order of the wishes.
@@ -217,9 +269,24 @@ async function takeBatch(
   await mustWrite(changes.length, "slots", () => changeSpots(sql, changes));
   await mustWrite(losers.length, "refused claims", () => refuseClaims(sql, losers, nowMs));
   for (const loser of losers) {
-    stored.set(nameOfClaim(loser), { ...loser, state: ClaimState.REFUSED, takenAtMs: nowMs });
+    const claim = { ...loser, state: ClaimState.REFUSED, takenAtMs: nowMs, attempt };
+    stored.set(nameOfClaim(loser), claim);
   }
-  return { claims: [...stored.values()], slots: applyChanges(slots, changes) };
+  const made = takesOf(winners, attempt);
+  await mustWrite(made.length, "takes", () => insertUnsettledTakes(sql, made, nowMs));
+  const unsettled = [...before, ...made];
+  return {
+    claims: withSettling([...stored.values()], unsettled),
+    slots: applyChanges(slots, changes),
+    unsettled,
+  };
+}
+
+function takesOf(winners: readonly Take[], attempt: string): UnsettledTake[] {
+  return [...Map.groupBy(winners, nameOfSlot).values()].map((group) => {
+    const { storeId, slotId } = group[0] as Take;
+    return { storeId, slotId, attempt, claims: group.length };
+  });
 }
 
 /** Gives the shoppers who hold another claim in the slot a row of their own that says so: an answer, once
@@ -272,7 +339,7 @@ async function releaseBatch(
  * of MySQL and so of Vitess) is the moment that all of it is of. */
 async function readStock(sql: Sql, keys: readonly SlotKey[]): Promise<Map<string, Stock>> {
   const slots = await selectSlots(sql, keys);
-  const claims: Claim[] = [];
+  const claims: StoredClaim[] = [];
   for (let rows = READ_ROWS_MAX; slots.length > 0 && rows === READ_ROWS_MAX; ) {
     const page = await selectActiveClaims(sql, slots, claims.at(-1), READ_ROWS_MAX);
     rows = page.length;
@@ -285,7 +352,8 @@ async function readStock(sql: Sql, keys: readonly SlotKey[]): Promise<Map<string
       );
     }
   }
-  const bySlot = Map.groupBy(claims, nameOfSlot);
+  const unsettled = claims.length > 0 ? await selectUnsettledTakes(sql, slots) : [];
+  const bySlot = Map.groupBy(withSettling(claims, unsettled), nameOfSlot);
   return new Map(
     slots.map((slot) => [nameOfSlot(slot), { slot, claims: bySlot.get(nameOfSlot(slot)) ?? [] }]),
   );

@@ -9,7 +9,7 @@ import { ClaimRefusal, ClaimState } from "#gen/slotmesh/inventory/v1/claims_serv
 import { type Database, openDatabase, type Sql, type Value } from "#shared/mysql.ts";
 import { testConfig, uniqueId } from "#shared/testing.ts";
 import { type Claims, createClaims } from "./claims.ts";
-import type { Claim, Slot, Take } from "./domain.ts";
+import type { Claim, Slot, Take, TakeKey } from "./domain.ts";
 import {
   countSpots,
   createRandom,
@@ -26,7 +26,7 @@ const claims = createClaims(database);
 afterAll(() => database.stop());
 
 async function answersOf(takes: readonly Take[], nowMs = NOW_MS, by = claims): Promise<string[]> {
-  return (await by.take(takes, nowMs)).map(({ claim }) => sayAnswer(claim));
+  return (await by.take(takes, nowMs)).taken.map(({ claim }) => sayAnswer(claim));
 }
 
 function sayAnswer({ state, refusal }: Claim): string {
@@ -46,7 +46,7 @@ describe("many at once", () => {
     const answers = new Map<string, Set<string>>();
     await Promise.all(
       shuffle(deliveries, random).map(async (batch) => {
-        for (const { claim } of await claims.take(batch, NOW_MS)) {
+        for (const { claim } of (await claims.take(batch, NOW_MS)).taken) {
           const known = answers.get(claim.appointmentId) ?? new Set();
           answers.set(claim.appointmentId, known.add(sayAnswer(claim)));
         }
@@ -61,7 +61,7 @@ describe("many at once", () => {
     expect(await countSpots(claims, slot)).toMatchObject({ available: 0, active: 100 });
   });
 
-  test("parties over several slots, with marks and releases in between, keep every slot's sum", async () => {
+  test("parties over several slots, with settling and releases in between, keep every slot's sum", async () => {
     const seed = Math.floor(Math.random() * 2 ** 31);
     const random = createRandom(seed);
     const storeId = uniqueId();
@@ -82,15 +82,14 @@ describe("many at once", () => {
     const given = new Set<string>();
     await Promise.all(
       cut([...takes, ...takes], 50, random).map(async (batch) => {
-        const taken = await claims.take(batch, NOW_MS);
+        const { taken, takes } = await claims.take(batch, NOW_MS);
         const held = taken.filter(({ claim }) => claim.state === ClaimState.LOCKED);
         const leaving = held.filter(() => random() < 0.4).map(({ claim }) => claim);
         for (const { appointmentId } of leaving) {
           given.add(appointmentId);
         }
-        const staying = held.map(({ claim }) => claim).filter((claim) => !leaving.includes(claim));
         await Promise.all([
-          claims.mark(staying, NOW_MS),
+          claims.settle(takes),
           claims.release(leaving, NOW_MS),
           claims.release(leaving.slice(0, 5), NOW_MS),
         ]);
@@ -142,7 +141,7 @@ describe("many at once", () => {
       slots.flatMap((slot) => makeTakes(slot, 50)),
       Math.random,
     );
-    const taken = await claims.take(takes, NOW_MS);
+    const { taken } = await claims.take(takes, NOW_MS);
     expect(taken.map(({ claim }) => claim.appointmentId)).toEqual(
       takes.map(({ appointmentId }) => appointmentId),
     );
@@ -162,8 +161,9 @@ describe("many at once", () => {
 });
 
 describe("what breaks half way", () => {
-  // begin, insert, read back, lock slots, take spots, refuse; the commit is a case of its own.
-  test.each([1, 2, 3, 4, 5])(
+  // insert, read back, read takes, lock slots, take spots, refuse, note the take; the commit is a case of
+  // its own.
+  test.each([1, 2, 3, 4, 5, 6, 7])(
     "a take whose connection breaks after statement %i leaves nothing, and is done again",
     async (step) => {
       const slot = await makeSlot(database, { total: 2, available: 2 });
@@ -198,7 +198,7 @@ describe("what breaks half way", () => {
   test("a take whose commit is not answered finds its own rows when it is done again, and takes once", async () => {
     const slot = await makeSlot(database, { total: 2, available: 2 });
     const takes = makeTakes(slot, 3);
-    const taken = await losingCommits(2).take(takes, NOW_MS);
+    const { taken } = await losingCommits(2).take(takes, NOW_MS);
     expect(taken.map(({ claim }) => sayAnswer(claim))).toEqual(["LOCKED", "LOCKED", "SOLD_OUT"]);
     expect(taken[0]?.slot).toEqual({ ...slot, available: 0, version: 2 });
     expect(await countSpots(claims, slot)).toEqual({ available: 0, active: 2, version: 2 });
@@ -238,9 +238,9 @@ describe("answers", () => {
       "LOCKED",
       "SOLD_OUT",
     ]);
-    await claims.mark([winner], NOW_MS);
+    await claims.settle((await claims.take([winner], NOW_MS)).takes);
     const wishes = [early, { ...large, partySize: 1 }, { ...winner, shopperId: "thief" }, loser];
-    const later = await claims.take(wishes, NOW_MS + 86_400_000);
+    const { taken: later } = await claims.take(wishes, NOW_MS + 86_400_000);
     expect(later.map(({ claim }) => sayAnswer(claim))).toEqual([
       "NOT_OPEN",
       "PARTY_TOO_LARGE",
@@ -297,7 +297,7 @@ describe("answers", () => {
       makeTake(slot, { slotId: `0${slot.slotId}` }),
       makeTake(slot),
     ];
-    const taken = await claims.take(takes, NOW_MS);
+    const { taken, takes: made } = await claims.take(takes, NOW_MS);
     expect(taken.map(({ claim }) => sayAnswer(claim))).toEqual([
       "NO_SUCH_SLOT",
       "NO_SUCH_SLOT",
@@ -310,7 +310,8 @@ describe("answers", () => {
       undefined,
       99,
     ]);
-    await claims.mark(takes, NOW_MS);
+    expect(made).toHaveLength(1);
+    await claims.settle([...made, { ...(made[0] as TakeKey), slotId: `0${slot.slotId}` }]);
     await claims.release(takes, NOW_MS);
     expect(await countSpots(claims, slot)).toMatchObject({ available: 100, active: 0 });
   });
@@ -318,46 +319,83 @@ describe("answers", () => {
   test("names of any script and of full length come back whole", async () => {
     const slot = await makeSlot(database, { tenantId: "名".repeat(32) });
     const take = makeTake(slot, { shopperId: "😀".repeat(64), partySize: 100 });
-    const [taken] = await claims.take([take], NOW_MS);
-    expect(taken?.claim).toMatchObject(take);
-    expect((await claims.take([take], NOW_MS))[0]?.claim).toMatchObject(take);
+    for (const _ of ["the first time", "again"]) {
+      const { taken } = await claims.take([take], NOW_MS);
+      expect(taken[0]?.claim).toMatchObject(take);
+    }
   });
 });
 
-describe("marks, releases and lists", () => {
-  test("a mark confirms what is locked and leaves the rest; a release gives back what is held, once", async () => {
+describe("takes, releases and lists", () => {
+  test("a take is LOCKED until it is settled; a release gives back what is held, once", async () => {
     const slot = await makeSlot(database, { total: 3, available: 3 });
     const [locked, confirmed, released, refused] = makeTakes(slot, 4) as [Take, Take, Take, Take];
     const all = [locked, confirmed, released, refused];
-    await answersOf(all);
+    const first = await claims.take([locked], NOW_MS);
+    const second = await claims.take([confirmed, released, refused], NOW_MS);
+    expect([first.takes, second.takes].map(({ length }) => length)).toEqual([1, 1]);
     await claims.release([released], NOW_MS);
-    await claims.mark([confirmed, released, refused, makeTake(slot)], NOW_MS);
+    await claims.settle(second.takes);
+    await claims.settle([...second.takes, { ...slot, attempt: "404" }]);
     expect(await answersOf(all)).toEqual(["LOCKED", "CONFIRMED", "RELEASED", "SOLD_OUT"]);
     expect(await claims.release([makeTake(slot), refused], NOW_MS)).toEqual([]);
-    const after = { ...slot, available: 3, version: 4 };
+    const after = { ...slot, available: 3, version: 5 };
     expect(await claims.release([...all, ...all], NOW_MS)).toEqual([after]);
     expect(await claims.release(all, NOW_MS)).toEqual([after]);
     expect(await answersOf(all)).toEqual(["RELEASED", "RELEASED", "RELEASED", "SOLD_OUT"]);
   });
 
-  test("unsettled claims are listed oldest first, from every shard, and settled ones are not", async () => {
-    // In 1970, so that they are older than those of other tests; marked at the end, so that they stay so.
+  test("a take is told to who meets all of its claims, and to nobody who meets a part", async () => {
+    const slots = await Promise.all([makeSlot(database), makeSlot(database)]);
+    const wishes = slots.flatMap((slot) => makeTakes(slot, 3));
+    const { takes } = await claims.take(wishes, NOW_MS);
+    const named = (keys: readonly TakeKey[]) => keys.map(({ slotId }) => slotId).sort();
+    const both = slots.map(({ slotId }) => slotId).sort();
+    expect(named(takes)).toEqual(both);
+    expect(named((await claims.take(wishes.slice(1), NOW_MS)).takes)).toEqual([slots[1]?.slotId]);
+    // A claim that was given back, and wishes that are new, change nothing about who is whole.
+    await claims.release(wishes.slice(0, 1), NOW_MS);
+    const more = makeTakes(slots[0] as Slot, 1);
+    const again = await claims.take([...wishes, ...more], NOW_MS);
+    expect(named(again.takes)).toEqual([...both, slots[0]?.slotId].sort());
+    await claims.settle(again.takes);
+    expect((await claims.take([...wishes, ...more], NOW_MS)).takes).toEqual([]);
+  });
+
+  test("unsettled takes are listed oldest first with what they hold, from every shard, and settled ones are not", async () => {
+    // In 1970, so that they are older than those of other tests; settled at the end, so that they stay so.
     const baseMs = 1000 + Math.floor(Math.random() * 1_000_000_000);
     const slots = await Promise.all(
       [3, 1, 4, 0, 2].map(() => makeSlot(database, { opensAtMs: 0 })),
     );
-    const takes = slots.map((slot) => makeTake(slot));
-    await Promise.all(takes.map((take, index) => claims.take([take], baseMs + 10 - index)));
-    await claims.mark(takes.slice(4), NOW_MS);
+    const wishes = slots.map((slot) => makeTakes(slot, 2));
+    const answers = await Promise.all(
+      wishes.map((pair, index) => claims.take(pair, baseMs + 10 - index)),
+    );
+    await claims.settle(answers[4]?.takes ?? []);
+    await claims.release(wishes[3]?.slice(1) ?? [], NOW_MS);
     const listed = await claims.listUnsettled(baseMs + 9, 1000);
-    const own = listed.filter(({ takenAtMs }) => takenAtMs > baseMs);
-    expect(own.map(({ appointmentId, takenAtMs }) => [appointmentId, takenAtMs - baseMs])).toEqual([
-      [takes[3]?.appointmentId, 7],
-      [takes[2]?.appointmentId, 8],
-      [takes[1]?.appointmentId, 9],
-    ]);
-    expect(await claims.listUnsettled(baseMs + 9, 1)).toHaveLength(1);
-    await claims.mark(takes, NOW_MS);
+    const own = listed.claims.filter(({ takenAtMs }) => takenAtMs > baseMs);
+    expect(
+      own.map(({ appointmentId, takenAtMs }) => [appointmentId, takenAtMs - baseMs]).sort(),
+    ).toEqual(
+      [
+        [wishes[3]?.[0]?.appointmentId, 7],
+        ...(wishes[2] ?? []).map(({ appointmentId }) => [appointmentId, 8]),
+        ...(wishes[1] ?? []).map(({ appointmentId }) => [appointmentId, 9]),
+      ].sort(),
+    );
+    const ages = listed.claims.map(({ takenAtMs }) => takenAtMs);
+    expect(ages).toEqual([...ages].sort((a, b) => a - b));
+    expect(listed.takes).toEqual(
+      expect.arrayContaining([1, 2, 3].flatMap((index) => answers[index]?.takes ?? [])),
+    );
+    // A take is never cut: one has two claims here, and comes whole though one was asked for.
+    expect((await claims.listUnsettled(baseMs + 9, 1)).takes).toHaveLength(1);
+    await claims.settle(answers.flatMap(({ takes }) => takes));
+    expect((await claims.listUnsettled(baseMs + 10, 1000)).takes).not.toEqual(
+      expect.arrayContaining([answers[0]?.takes[0]]),
+    );
   });
 
   test("stock lists every active claim of a slot, though they are more than one read returns", async () => {

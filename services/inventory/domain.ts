@@ -3,8 +3,9 @@
 // service that is asked.
 //
 // A claim's life. It begins LOCKED (its spots are taken) or REFUSED (it never had any; final). LOCKED
-// becomes CONFIRMED when its appointment is settled. LOCKED and CONFIRMED become RELEASED (final) when
-// the appointment's row says that they may. Spots move at two moments only: into LOCKED, into RELEASED.
+// becomes CONFIRMED when its take is settled: a take is what one transaction took in one slot. LOCKED and
+// CONFIRMED become RELEASED (final) when the appointment's row says that they may. Spots move at two
+// moments only: into LOCKED, into RELEASED.
 
 import { hash } from "node:crypto";
 import { ClaimRefusal, ClaimState } from "#gen/slotmesh/inventory/v1/claims_service_pb.ts";
@@ -26,6 +27,18 @@ export interface SlotKey {
 /** Where a claim is. */
 export interface ClaimKey extends SlotKey {
   readonly appointmentId: string;
+}
+
+/** Names a take: the claims that one transaction took in one slot. */
+export interface TakeKey extends SlotKey {
+  /** The transaction's number, as digits. */
+  readonly attempt: string;
+}
+
+/** A take that is not settled. */
+export interface UnsettledTake extends TakeKey {
+  /** How many claims it took. */
+  readonly claims: number;
 }
 
 /** A wish for spots. */
@@ -189,6 +202,50 @@ function refusalOf(take: Take, slot: Slot | undefined, free: number, nowMs: numb
     return ClaimRefusal.PARTY_TOO_LARGE;
   }
   return take.partySize > free ? ClaimRefusal.SOLD_OUT : ClaimRefusal.UNSPECIFIED;
+}
+
+/** Names a take in a map. */
+export function nameOfTake({ storeId, slotId, attempt }: TakeKey): string {
+  return `${storeId}/${slotId}/${attempt}`;
+}
+
+/** Says whether a claim's spots were taken, now or before. */
+export function wasTaken({ state }: Pick<Claim, "state">): boolean {
+  return state !== ClaimState.REFUSED;
+}
+
+/** Returns claims as they stand: one that holds spots is LOCKED until its take is settled. */
+export function withSettling<Stored extends Claim & { readonly attempt: string }>(
+  claims: readonly Stored[],
+  unsettled: readonly TakeKey[],
+): Stored[] {
+  const open = new Set(unsettled.map(nameOfTake));
+  return claims.map((claim) => {
+    const isHeld = claim.state === ClaimState.LOCKED || claim.state === ClaimState.CONFIRMED;
+    if (!isHeld) {
+      return claim;
+    }
+    const state = open.has(nameOfTake(claim)) ? ClaimState.LOCKED : ClaimState.CONFIRMED;
+    return { ...claim, state };
+  });
+}
+
+/** Finds the unsettled takes all of whose claims are among these. */
+export function wholeTakes(
+  claims: readonly (Claim & { readonly attempt: string })[],
+  unsettled: readonly UnsettledTake[],
+): TakeKey[] {
+  const counts = new Map<string, number>();
+  for (const claim of claims.filter(wasTaken)) {
+    const name = nameOfTake(claim);
+    counts.set(name, (counts.get(name) ?? 0) + 1);
+  }
+  return unsettled.filter((take) => counts.get(nameOfTake(take)) === take.claims).map(toTakeKey);
+}
+
+/** Returns a take's key alone. */
+export function toTakeKey({ storeId, slotId, attempt }: TakeKey): TakeKey {
+  return { storeId, slotId, attempt };
 }
 
 /** Sums the spots of claims by slot, in the order of the slots' keys. */

@@ -93,22 +93,25 @@ describe("each hot statement goes to one shard", () => {
     ]);
     const heard = await listen(async (listening) => {
       const claims = createClaims(listening);
-      const taken = await claims.take(wishes, NOW_MS);
+      const { taken, takes } = await claims.take(wishes, NOW_MS);
       expect(new Set(taken.map(({ claim }) => `${claim.state} ${claim.refusal}`))).toEqual(
         new Set(["1 0", "4 1", "4 2", "4 3"]),
       );
-      await claims.mark(old, NOW_MS);
+      await claims.settle(takes);
       await claims.listStock(slots);
       await claims.release(wishes, NOW_MS);
     });
     expect(heard.map(({ sql }) => sql.replace(/^(\w+ \w+ ?\w*).*$/s, "$1"))).toEqual([
       "insert ignore into",
       "select store_id",
+      "select store_id",
       "insert ignore into",
       "select store_id",
       "update slot force",
       "update claim force",
-      "update claim force",
+      "insert into unsettled_take",
+      "delete from unsettled_take",
+      "select store_id",
       "select store_id",
       "select store_id",
       "select store_id",
@@ -179,16 +182,17 @@ describe("each hot statement finds its rows by their keys", () => {
       const heard = await listen(async (listening) => {
         const claims = createClaims(listening);
         await claims.take(batch, NOW_MS);
-        await claims.take(batch, NOW_MS);
-        await claims.mark(batch, NOW_MS);
+        const { takes } = await claims.take(batch, NOW_MS);
+        await claims.settle(takes);
         await claims.release(batch, NOW_MS);
       });
       const found = heard.filter(({ sql }) => !sql.startsWith("insert"));
-      expect(found).toHaveLength(10);
+      expect(found).toHaveLength(11);
       for (const statement of found) {
-        expect(["range PRIMARY", "const PRIMARY"], statement.sql.slice(0, 200)).toContain(
-          await accessOf(statement),
-        );
+        expect(
+          ["range PRIMARY", "const PRIMARY", "ref PRIMARY"],
+          statement.sql.slice(0, 200),
+        ).toContain(await accessOf(statement));
       }
     }
   });
@@ -202,7 +206,8 @@ describe("each hot statement finds its rows by their keys", () => {
       const span = { storeId: slot.storeId, startMs: NOW_MS, endMs: NOW_MS + 86_400_000 };
       await createStore(listening).listSlots([span], undefined, 2000);
     });
-    const [active, day] = heard.slice(-2) as [Statement, Statement];
+    const [active, takes, day] = heard.slice(-3) as [Statement, Statement, Statement];
+    expect(await accessOf(takes)).toBe("ref PRIMARY");
     expect(["ref by_active_shopper", "range by_active_shopper"]).toContain(await accessOf(active));
     expect(await accessOf(day)).toBe("range by_start");
   });

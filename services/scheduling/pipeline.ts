@@ -3,8 +3,8 @@
 //   T1   Inventory takes the claims          the only place where a spot is taken
 //   T2   the shoppers' rows are written      the only place where an answer becomes final
 //   code Codes issues, by appointment        only for rows that say CONFIRMED
-//   T1b  Inventory marks the claims settled
 //   T3   Inventory takes back the claims whose rows are tombstones or another wish
+//   T1b  Inventory settles the takes: one row for all claims of a slot that were taken together
 //   then Redis hears it, watchers hear it, and the offset is committed
 //
 // Each step is idempotent by appointment id, so whatever dies anywhere, the same records are handled
@@ -16,6 +16,7 @@ import {
   ClaimRefusal,
   ClaimState,
   type SlotStock,
+  type TakeKey,
 } from "#gen/slotmesh/inventory/v1/claims_service_pb.ts";
 import { AppointmentState } from "#gen/slotmesh/scheduling/v1/appointment_pb.ts";
 import type { CallOptions } from "#shared/client.ts";
@@ -52,8 +53,12 @@ export interface Claimed {
 export interface Pipeline {
   /** Handles a batch of bookings from T1 on. Throws if a step failed: hand the same batch in again. */
   handle(bookings: readonly Booking[]): Promise<void>;
-  /** Finishes claims from T2 on. */
-  finish(claimed: readonly Claimed[], stocks: readonly SlotStock[]): Promise<void>;
+  /** Finishes claims from T2 on, and then settles the takes that have no other claims. */
+  finish(
+    claimed: readonly Claimed[],
+    stocks: readonly SlotStock[],
+    takes: readonly TakeKey[],
+  ): Promise<void>;
   /** Gives the spots of claims back (T3), and tells admission. */
   release(wishes: readonly Wish[], within?: CallOptions): Promise<void>;
 }
@@ -70,7 +75,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     const groups = [
       ...Map.groupBy(unique, ({ tenantId, storeId, slotId }) => `${tenantId}/${storeId}/${slotId}`),
     ].map(([, wishes]) => wishes);
-    const { slots } = await claims.takeSpots({ slots: groups.map(toTakes) }, step);
+    const { slots, takes } = await claims.takeSpots({ slots: groups.map(toTakes) }, step);
     const claimed = groups.flatMap((wishes, group) =>
       wishes.map((wish, index) => ({
         wish,
@@ -84,10 +89,15 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     await finish(
       claimed,
       slots.flatMap(({ stock }) => stock ?? []),
+      takes,
     );
   }
 
-  async function finish(claimed: readonly Claimed[], stocks: readonly SlotStock[]): Promise<void> {
+  async function finish(
+    claimed: readonly Claimed[],
+    stocks: readonly SlotStock[],
+    takes: readonly TakeKey[],
+  ): Promise<void> {
     // One statement can hold an id once: a request id used for two slots settles one after the other.
     const [first, rest] = splitById(claimed);
     const rows = await store.finish(
@@ -100,12 +110,13 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     }));
     const toIssue = steps.filter(({ next }) => next === "issue").map(({ wish }) => wish);
     const toRelease = steps.filter(({ next }) => next === "release").map(({ wish }) => wish);
-    await issue(toIssue, stocks);
-    const [, released] = await Promise.all([mark(toIssue), giveBack(toRelease)]);
-    await tell(steps, [...stocks, ...released]);
+    const [released] = await Promise.all([giveBack(toRelease), issue(toIssue, stocks)]);
     if (rest.length > 0) {
-      await finish(rest, stocks);
+      await finish(rest, stocks, takes);
+    } else {
+      await settle(takes);
     }
+    await tell(steps, [...stocks, ...released]);
   }
 
   async function issue(wishes: readonly Wish[], stocks: readonly SlotStock[]): Promise<void> {
@@ -130,9 +141,9 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     );
   }
 
-  async function mark(wishes: readonly Wish[]): Promise<void> {
-    if (wishes.length > 0) {
-      await claims.markClaims({ keys: wishes.map(keyOf) }, step);
+  async function settle(takes: readonly TakeKey[]): Promise<void> {
+    if (takes.length > 0) {
+      await claims.settleTakes({ takes: [...takes] }, step);
     }
   }
 

@@ -88,11 +88,11 @@ async function sweep(options: ReconcilerOptions, rotation: Rotation): Promise<vo
 }
 
 async function settleClaims({ store, claims, pipeline, now, logger }: ReconcilerOptions) {
-  const { claims: unsettled } = await claims.listUnsettledClaims(
+  const { claims: unsettled, takes } = await claims.listUnsettledClaims(
     { olderThanMs: BigInt(UNSETTLED_MS), pageSize: CLAIMS_PER_SWEEP_MAX },
     { timeoutMs: READ_MS_MAX },
   );
-  if (unsettled.length === 0) {
+  if (takes.length === 0) {
     return;
   }
   const claimed = unsettled.map(({ key, tenantId, shopperId, partySize, takeTime }): Claimed => {
@@ -112,7 +112,7 @@ async function settleClaims({ store, claims, pipeline, now, logger }: Reconciler
     await Promise.all(
       chunksOf(slots, SLOTS_PER_READ_MAX).map((part) =>
         claims.listSlotStock(
-          { keys: part.map(({ storeId, slotId }) => ({ storeId, slotId })) },
+          { keys: part.map(({ storeId, slotId }) => ({ storeId, slotId })), countsOnly: true },
           { timeoutMs: READ_MS_MAX },
         ),
       ),
@@ -122,7 +122,7 @@ async function settleClaims({ store, claims, pipeline, now, logger }: Reconciler
   const isOver = ({ wish }: Claimed) => (starts.get(wish.slotId) ?? 0) <= now();
   // A yes that comes after the slot began helps nobody: the row becomes a tombstone first.
   await store.finish(claimed.filter(isOver).map((one) => expiredRow(one, now())));
-  await pipeline.finish(claimed, stocks);
+  await pipeline.finish(claimed, stocks, takes);
   logger.info({ claims: claimed.length }, "settled claims that were left behind");
 }
 

@@ -17,7 +17,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file slotmesh/inventory/v1/claims_service.proto.
  */
 export const file_slotmesh_inventory_v1_claims_service: GenFile = /*@__PURE__*/
-  fileDesc("CipzbG90bWVzaC9pbnZlbnRvcnkvdjEvY2xhaW1zX3NlcnZpY2UucHJvdG8SFXNsb3RtZXNoLmludmVudG9yeS52MSKZAQoIQ2xhaW1LZXkSKQoIc3RvcmVfaWQYASABKAlCF7pIFMgBAXIPMg1eWzAtOV17MSwxOX0kEigKB3Nsb3RfaWQYAiABKAlCF7pIFMgBAXIPMg1eWzAtOV17MSwxOX0kEjgKDmFwcG9pbnRtZW50X2lkGAMgASgJQiC6SB3IAQFyGDIWXlswLTlhLWZdezMyfVswLTldezJ9JCKkAgoFQ2xhaW0SLAoDa2V5GAEgASgLMh8uc2xvdG1lc2guaW52ZW50b3J5LnYxLkNsYWltS2V5EhoKCXRlbmFudF9pZBgCIAEoCUIHukgEcgIYIBIbCgpzaG9wcGVyX2lkGAMgASgJQge6SARyAhhAEh0KCnBhcnR5X3NpemUYBCABKAVCCbpIBhoEGGQoARIwCgVzdGF0ZRgFIAEoDjIhLnNsb3RtZXNoLmludmVudG9yeS52MS5DbGFpbVN0YXRlEjQKB3JlZnVzYWwYBiABKA4yIy5zbG90bWVzaC5pbnZlbnRvcnkudjEuQ2xhaW1SZWZ1c2FsEi0KCXRha2VfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiiAEKCVNsb3RTdG9jaxIpCgRzbG90GAEgASgLMhsuc2xvdG1lc2guaW52ZW50b3J5LnYxLlNsb3QSDwoHdmVyc2lvbhgCIAEoAxI/Cg1hY3RpdmVfY2xhaW1zGAMgAygLMhwuc2xvdG1lc2guaW52ZW50b3J5LnYxLkNsYWltQgq6SAeSAQQQoI0GIq4DChBUYWtlU3BvdHNSZXF1ZXN0Ek0KBXNsb3RzGAEgAygLMjEuc2xvdG1lc2guaW52ZW50b3J5LnYxLlRha2VTcG90c1JlcXVlc3QuU2xvdFRha2VzQgu6SAiSAQUIARDoBxp/CgRUYWtlEjgKDmFwcG9pbnRtZW50X2lkGAEgASgJQiC6SB3IAQFyGDIWXlswLTlhLWZdezMyfVswLTldezJ9JBIeCgpzaG9wcGVyX2lkGAIgASgJQgq6SAfIAQFyAhhAEh0KCnBhcnR5X3NpemUYAyABKAVCCbpIBhoEGGQoARrJAQoJU2xvdFRha2VzEikKCHN0b3JlX2lkGAEgASgJQhe6SBTIAQFyDzINXlswLTldezEsMTl9JBIoCgdzbG90X2lkGAIgASgJQhe6SBTIAQFyDzINXlswLTldezEsMTl9JBIdCgl0ZW5hbnRfaWQYAyABKAlCCrpIB8gBAXICGCASSAoFdGFrZXMYBCADKAsyLC5zbG90bWVzaC5pbnZlbnRvcnkudjEuVGFrZVNwb3RzUmVxdWVzdC5UYWtlQgu6SAiSAQUIARDoByKgAgoRVGFrZVNwb3RzUmVzcG9uc2USTAoFc2xvdHMYASADKAsyMi5zbG90bWVzaC5pbnZlbnRvcnkudjEuVGFrZVNwb3RzUmVzcG9uc2UuU2xvdFRha2VuQgm6SAaSAQMQ6AcavAEKCVNsb3RUYWtlbhIvCgVzdG9jaxgBIAEoCzIgLnNsb3RtZXNoLmludmVudG9yeS52MS5TbG90U3RvY2sSPAoGc3RhdGVzGAIgAygOMiEuc2xvdG1lc2guaW52ZW50b3J5LnYxLkNsYWltU3RhdGVCCbpIBpIBAxDoBxJACghyZWZ1c2FscxgDIAMoDjIjLnNsb3RtZXNoLmludmVudG9yeS52MS5DbGFpbVJlZnVzYWxCCbpIBpIBAxDoByJPChFNYXJrQ2xhaW1zUmVxdWVzdBI6CgRrZXlzGAEgAygLMh8uc2xvdG1lc2guaW52ZW50b3J5LnYxLkNsYWltS2V5Qgu6SAiSAQUIARDoByIUChJNYXJrQ2xhaW1zUmVzcG9uc2UiUgoUUmVsZWFzZUNsYWltc1JlcXVlc3QSOgoEa2V5cxgBIAMoCzIfLnNsb3RtZXNoLmludmVudG9yeS52MS5DbGFpbUtleUILukgIkgEFCAEQ6AciVAoVUmVsZWFzZUNsYWltc1Jlc3BvbnNlEjsKBnN0b2NrcxgBIAMoCzIgLnNsb3RtZXNoLmludmVudG9yeS52MS5TbG90U3RvY2tCCbpIBpIBAxDoByJgChpMaXN0VW5zZXR0bGVkQ2xhaW1zUmVxdWVzdBIjCg1vbGRlcl90aGFuX21zGAEgASgDQgy6SAkiBxiAuJkpKAASHQoJcGFnZV9zaXplGAIgASgFQgq6SAcaBRjoBygBIlYKG0xpc3RVbnNldHRsZWRDbGFpbXNSZXNwb25zZRI3CgZjbGFpbXMYASADKAsyHC5zbG90bWVzaC5pbnZlbnRvcnkudjEuQ2xhaW1CCbpIBpIBAxDoByLSAQoUTGlzdFNsb3RTdG9ja1JlcXVlc3QSSQoEa2V5cxgBIAMoCzIvLnNsb3RtZXNoLmludmVudG9yeS52MS5MaXN0U2xvdFN0b2NrUmVxdWVzdC5LZXlCCrpIB5IBBAgBEDISEwoLY291bnRzX29ubHkYAiABKAgaWgoDS2V5EikKCHN0b3JlX2lkGAEgASgJQhe6SBTIAQFyDzINXlswLTldezEsMTl9JBIoCgdzbG90X2lkGAIgASgJQhe6SBTIAQFyDzINXlswLTldezEsMTl9JCJTChVMaXN0U2xvdFN0b2NrUmVzcG9uc2USOgoGc3RvY2tzGAEgAygLMiAuc2xvdG1lc2guaW52ZW50b3J5LnYxLlNsb3RTdG9ja0IIukgFkgECEDIqjwEKCkNsYWltU3RhdGUSGwoXQ0xBSU1fU1RBVEVfVU5TUEVDSUZJRUQQABIWChJDTEFJTV9TVEFURV9MT0NLRUQQARIZChVDTEFJTV9TVEFURV9DT05GSVJNRUQQAhIYChRDTEFJTV9TVEFURV9SRUxFQVNFRBADEhcKE0NMQUlNX1NUQVRFX1JFRlVTRUQQBCriAQoMQ2xhaW1SZWZ1c2FsEh0KGUNMQUlNX1JFRlVTQUxfVU5TUEVDSUZJRUQQABIaChZDTEFJTV9SRUZVU0FMX1NPTERfT1VUEAESHAoYQ0xBSU1fUkVGVVNBTF9VU0VSX0xJTUlUEAISHgoaQ0xBSU1fUkVGVVNBTF9OT19TVUNIX1NMT1QQAxIaChZDTEFJTV9SRUZVU0FMX05PVF9PUEVOEAQSGgoWQ0xBSU1fUkVGVVNBTF9UT09fTEFURRAFEiEKHUNMQUlNX1JFRlVTQUxfUEFSVFlfVE9PX0xBUkdFEAYywgQKDUNsYWltc1NlcnZpY2USYwoJVGFrZVNwb3RzEicuc2xvdG1lc2guaW52ZW50b3J5LnYxLlRha2VTcG90c1JlcXVlc3QaKC5zbG90bWVzaC5pbnZlbnRvcnkudjEuVGFrZVNwb3RzUmVzcG9uc2UiA5ACAhJmCgpNYXJrQ2xhaW1zEiguc2xvdG1lc2guaW52ZW50b3J5LnYxLk1hcmtDbGFpbXNSZXF1ZXN0Gikuc2xvdG1lc2guaW52ZW50b3J5LnYxLk1hcmtDbGFpbXNSZXNwb25zZSIDkAICEm8KDVJlbGVhc2VDbGFpbXMSKy5zbG90bWVzaC5pbnZlbnRvcnkudjEuUmVsZWFzZUNsYWltc1JlcXVlc3QaLC5zbG90bWVzaC5pbnZlbnRvcnkudjEuUmVsZWFzZUNsYWltc1Jlc3BvbnNlIgOQAgISgQEKE0xpc3RVbnNldHRsZWRDbGFpbXMSMS5zbG90bWVzaC5pbnZlbnRvcnkudjEuTGlzdFVuc2V0dGxlZENsYWltc1JlcXVlc3QaMi5zbG90bWVzaC5pbnZlbnRvcnkudjEuTGlzdFVuc2V0dGxlZENsYWltc1Jlc3BvbnNlIgOQAgESbwoNTGlzdFNsb3RTdG9jaxIrLnNsb3RtZXNoLmludmVudG9yeS52MS5MaXN0U2xvdFN0b2NrUmVxdWVzdBosLnNsb3RtZXNoLmludmVudG9yeS52MS5MaXN0U2xvdFN0b2NrUmVzcG9uc2UiA5ACAWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_slotmesh_inventory_v1_slot]);
+  fileDesc("CipzbG90bWVzaC9pbnZlbnRvcnkvdjEvY2xhaW1zX3NlcnZpY2UucHJvdG8SFXNsb3RtZXNoLmludmVudG9yeS52MSKZAQoIQ2xhaW1LZXkSKQoIc3RvcmVfaWQYASABKAlCF7pIFMgBAXIPMg1eWzAtOV17MSwxOX0kEigKB3Nsb3RfaWQYAiABKAlCF7pIFMgBAXIPMg1eWzAtOV17MSwxOX0kEjgKDmFwcG9pbnRtZW50X2lkGAMgASgJQiC6SB3IAQFyGDIWXlswLTlhLWZdezMyfVswLTldezJ9JCKkAgoFQ2xhaW0SLAoDa2V5GAEgASgLMh8uc2xvdG1lc2guaW52ZW50b3J5LnYxLkNsYWltS2V5EhoKCXRlbmFudF9pZBgCIAEoCUIHukgEcgIYIBIbCgpzaG9wcGVyX2lkGAMgASgJQge6SARyAhhAEh0KCnBhcnR5X3NpemUYBCABKAVCCbpIBhoEGGQoARIwCgVzdGF0ZRgFIAEoDjIhLnNsb3RtZXNoLmludmVudG9yeS52MS5DbGFpbVN0YXRlEjQKB3JlZnVzYWwYBiABKA4yIy5zbG90bWVzaC5pbnZlbnRvcnkudjEuQ2xhaW1SZWZ1c2FsEi0KCXRha2VfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiiAEKCVNsb3RTdG9jaxIpCgRzbG90GAEgASgLMhsuc2xvdG1lc2guaW52ZW50b3J5LnYxLlNsb3QSDwoHdmVyc2lvbhgCIAEoAxI/Cg1hY3RpdmVfY2xhaW1zGAMgAygLMhwuc2xvdG1lc2guaW52ZW50b3J5LnYxLkNsYWltQgq6SAeSAQQQoI0GIq4DChBUYWtlU3BvdHNSZXF1ZXN0Ek0KBXNsb3RzGAEgAygLMjEuc2xvdG1lc2guaW52ZW50b3J5LnYxLlRha2VTcG90c1JlcXVlc3QuU2xvdFRha2VzQgu6SAiSAQUIARDoBxp/CgRUYWtlEjgKDmFwcG9pbnRtZW50X2lkGAEgASgJQiC6SB3IAQFyGDIWXlswLTlhLWZdezMyfVswLTldezJ9JBIeCgpzaG9wcGVyX2lkGAIgASgJQgq6SAfIAQFyAhhAEh0KCnBhcnR5X3NpemUYAyABKAVCCbpIBhoEGGQoARrJAQoJU2xvdFRha2VzEikKCHN0b3JlX2lkGAEgASgJQhe6SBTIAQFyDzINXlswLTldezEsMTl9JBIoCgdzbG90X2lkGAIgASgJQhe6SBTIAQFyDzINXlswLTldezEsMTl9JBIdCgl0ZW5hbnRfaWQYAyABKAlCCrpIB8gBAXICGCASSAoFdGFrZXMYBCADKAsyLC5zbG90bWVzaC5pbnZlbnRvcnkudjEuVGFrZVNwb3RzUmVxdWVzdC5UYWtlQgu6SAiSAQUIARDoByLaAgoRVGFrZVNwb3RzUmVzcG9uc2USTAoFc2xvdHMYASADKAsyMi5zbG90bWVzaC5pbnZlbnRvcnkudjEuVGFrZVNwb3RzUmVzcG9uc2UuU2xvdFRha2VuQgm6SAaSAQMQ6AcSOAoFdGFrZXMYAiADKAsyHi5zbG90bWVzaC5pbnZlbnRvcnkudjEuVGFrZUtleUIJukgGkgEDEOgHGrwBCglTbG90VGFrZW4SLwoFc3RvY2sYASABKAsyIC5zbG90bWVzaC5pbnZlbnRvcnkudjEuU2xvdFN0b2NrEjwKBnN0YXRlcxgCIAMoDjIhLnNsb3RtZXNoLmludmVudG9yeS52MS5DbGFpbVN0YXRlQgm6SAaSAQMQ6AcSQAoIcmVmdXNhbHMYAyADKA4yIy5zbG90bWVzaC5pbnZlbnRvcnkudjEuQ2xhaW1SZWZ1c2FsQgm6SAaSAQMQ6AcieAoHVGFrZUtleRIpCghzdG9yZV9pZBgBIAEoCUIXukgUyAEBcg8yDV5bMC05XXsxLDE5fSQSKAoHc2xvdF9pZBgCIAEoCUIXukgUyAEBcg8yDV5bMC05XXsxLDE5fSQSGAoHYXR0ZW1wdBgDIAEoA0IHukgEIgIoACJQChJTZXR0bGVUYWtlc1JlcXVlc3QSOgoFdGFrZXMYASADKAsyHi5zbG90bWVzaC5pbnZlbnRvcnkudjEuVGFrZUtleUILukgIkgEFCAEQ6AciFQoTU2V0dGxlVGFrZXNSZXNwb25zZSJSChRSZWxlYXNlQ2xhaW1zUmVxdWVzdBI6CgRrZXlzGAEgAygLMh8uc2xvdG1lc2guaW52ZW50b3J5LnYxLkNsYWltS2V5Qgu6SAiSAQUIARDoByJUChVSZWxlYXNlQ2xhaW1zUmVzcG9uc2USOwoGc3RvY2tzGAEgAygLMiAuc2xvdG1lc2guaW52ZW50b3J5LnYxLlNsb3RTdG9ja0IJukgGkgEDEOgHImAKGkxpc3RVbnNldHRsZWRDbGFpbXNSZXF1ZXN0EiMKDW9sZGVyX3RoYW5fbXMYASABKANCDLpICSIHGIC4mSkoABIdCglwYWdlX3NpemUYAiABKAVCCrpIBxoFGOgHKAEikAEKG0xpc3RVbnNldHRsZWRDbGFpbXNSZXNwb25zZRI3CgZjbGFpbXMYASADKAsyHC5zbG90bWVzaC5pbnZlbnRvcnkudjEuQ2xhaW1CCbpIBpIBAxDoBxI4CgV0YWtlcxgCIAMoCzIeLnNsb3RtZXNoLmludmVudG9yeS52MS5UYWtlS2V5Qgm6SAaSAQMQ6Aci0gEKFExpc3RTbG90U3RvY2tSZXF1ZXN0EkkKBGtleXMYASADKAsyLy5zbG90bWVzaC5pbnZlbnRvcnkudjEuTGlzdFNsb3RTdG9ja1JlcXVlc3QuS2V5Qgq6SAeSAQQIARAyEhMKC2NvdW50c19vbmx5GAIgASgIGloKA0tleRIpCghzdG9yZV9pZBgBIAEoCUIXukgUyAEBcg8yDV5bMC05XXsxLDE5fSQSKAoHc2xvdF9pZBgCIAEoCUIXukgUyAEBcg8yDV5bMC05XXsxLDE5fSQiUwoVTGlzdFNsb3RTdG9ja1Jlc3BvbnNlEjoKBnN0b2NrcxgBIAMoCzIgLnNsb3RtZXNoLmludmVudG9yeS52MS5TbG90U3RvY2tCCLpIBZIBAhAyKo8BCgpDbGFpbVN0YXRlEhsKF0NMQUlNX1NUQVRFX1VOU1BFQ0lGSUVEEAASFgoSQ0xBSU1fU1RBVEVfTE9DS0VEEAESGQoVQ0xBSU1fU1RBVEVfQ09ORklSTUVEEAISGAoUQ0xBSU1fU1RBVEVfUkVMRUFTRUQQAxIXChNDTEFJTV9TVEFURV9SRUZVU0VEEAQq4gEKDENsYWltUmVmdXNhbBIdChlDTEFJTV9SRUZVU0FMX1VOU1BFQ0lGSUVEEAASGgoWQ0xBSU1fUkVGVVNBTF9TT0xEX09VVBABEhwKGENMQUlNX1JFRlVTQUxfVVNFUl9MSU1JVBACEh4KGkNMQUlNX1JFRlVTQUxfTk9fU1VDSF9TTE9UEAMSGgoWQ0xBSU1fUkVGVVNBTF9OT1RfT1BFThAEEhoKFkNMQUlNX1JFRlVTQUxfVE9PX0xBVEUQBRIhCh1DTEFJTV9SRUZVU0FMX1BBUlRZX1RPT19MQVJHRRAGMsUECg1DbGFpbXNTZXJ2aWNlEmMKCVRha2VTcG90cxInLnNsb3RtZXNoLmludmVudG9yeS52MS5UYWtlU3BvdHNSZXF1ZXN0Giguc2xvdG1lc2guaW52ZW50b3J5LnYxLlRha2VTcG90c1Jlc3BvbnNlIgOQAgISaQoLU2V0dGxlVGFrZXMSKS5zbG90bWVzaC5pbnZlbnRvcnkudjEuU2V0dGxlVGFrZXNSZXF1ZXN0Giouc2xvdG1lc2guaW52ZW50b3J5LnYxLlNldHRsZVRha2VzUmVzcG9uc2UiA5ACAhJvCg1SZWxlYXNlQ2xhaW1zEisuc2xvdG1lc2guaW52ZW50b3J5LnYxLlJlbGVhc2VDbGFpbXNSZXF1ZXN0Giwuc2xvdG1lc2guaW52ZW50b3J5LnYxLlJlbGVhc2VDbGFpbXNSZXNwb25zZSIDkAICEoEBChNMaXN0VW5zZXR0bGVkQ2xhaW1zEjEuc2xvdG1lc2guaW52ZW50b3J5LnYxLkxpc3RVbnNldHRsZWRDbGFpbXNSZXF1ZXN0GjIuc2xvdG1lc2guaW52ZW50b3J5LnYxLkxpc3RVbnNldHRsZWRDbGFpbXNSZXNwb25zZSIDkAIBEm8KDUxpc3RTbG90U3RvY2sSKy5zbG90bWVzaC5pbnZlbnRvcnkudjEuTGlzdFNsb3RTdG9ja1JlcXVlc3QaLC5zbG90bWVzaC5pbnZlbnRvcnkudjEuTGlzdFNsb3RTdG9ja1Jlc3BvbnNlIgOQAgFiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_slotmesh_inventory_v1_slot]);
 
 /**
  * Names a claim and its place.
@@ -262,6 +262,14 @@ export type TakeSpotsResponse = Message<"slotmesh.inventory.v1.TakeSpotsResponse
    * @generated from field: repeated slotmesh.inventory.v1.TakeSpotsResponse.SlotTaken slots = 1;
    */
   slots: TakeSpotsResponse_SlotTaken[];
+
+  /**
+   * The takes that are not settled and have no claims but these: to be settled once all of these are
+   * final. Those of others are left to whoever took them, or to the reconciler.
+   *
+   * @generated from field: repeated slotmesh.inventory.v1.TakeKey takes = 2;
+   */
+  takes: TakeKey[];
 };
 
 /**
@@ -307,40 +315,75 @@ export const TakeSpotsResponse_SlotTakenSchema: GenMessage<TakeSpotsResponse_Slo
   messageDesc(file_slotmesh_inventory_v1_claims_service, 4, 0);
 
 /**
- * Asks to mark claims.
+ * Names a take: the claims that one transaction took in one slot.
  *
- * @generated from message slotmesh.inventory.v1.MarkClaimsRequest
+ * @generated from message slotmesh.inventory.v1.TakeKey
  */
-export type MarkClaimsRequest = Message<"slotmesh.inventory.v1.MarkClaimsRequest"> & {
+export type TakeKey = Message<"slotmesh.inventory.v1.TakeKey"> & {
   /**
-   * The claims: 1 to 1,000.
+   * The slot's store, the shard value.
    *
-   * @generated from field: repeated slotmesh.inventory.v1.ClaimKey keys = 1;
+   * @generated from field: string store_id = 1;
    */
-  keys: ClaimKey[];
+  storeId: string;
+
+  /**
+   * The slot.
+   *
+   * @generated from field: string slot_id = 2;
+   */
+  slotId: string;
+
+  /**
+   * The transaction, a number that no other has.
+   *
+   * @generated from field: int64 attempt = 3;
+   */
+  attempt: bigint;
 };
 
 /**
- * Describes the message slotmesh.inventory.v1.MarkClaimsRequest.
- * Use `create(MarkClaimsRequestSchema)` to create a new message.
+ * Describes the message slotmesh.inventory.v1.TakeKey.
+ * Use `create(TakeKeySchema)` to create a new message.
  */
-export const MarkClaimsRequestSchema: GenMessage<MarkClaimsRequest> = /*@__PURE__*/
+export const TakeKeySchema: GenMessage<TakeKey> = /*@__PURE__*/
   messageDesc(file_slotmesh_inventory_v1_claims_service, 5);
 
 /**
- * The claims are marked.
+ * Asks to settle takes.
  *
- * @generated from message slotmesh.inventory.v1.MarkClaimsResponse
+ * @generated from message slotmesh.inventory.v1.SettleTakesRequest
  */
-export type MarkClaimsResponse = Message<"slotmesh.inventory.v1.MarkClaimsResponse"> & {
+export type SettleTakesRequest = Message<"slotmesh.inventory.v1.SettleTakesRequest"> & {
+  /**
+   * The takes: 1 to 1,000.
+   *
+   * @generated from field: repeated slotmesh.inventory.v1.TakeKey takes = 1;
+   */
+  takes: TakeKey[];
 };
 
 /**
- * Describes the message slotmesh.inventory.v1.MarkClaimsResponse.
- * Use `create(MarkClaimsResponseSchema)` to create a new message.
+ * Describes the message slotmesh.inventory.v1.SettleTakesRequest.
+ * Use `create(SettleTakesRequestSchema)` to create a new message.
  */
-export const MarkClaimsResponseSchema: GenMessage<MarkClaimsResponse> = /*@__PURE__*/
+export const SettleTakesRequestSchema: GenMessage<SettleTakesRequest> = /*@__PURE__*/
   messageDesc(file_slotmesh_inventory_v1_claims_service, 6);
+
+/**
+ * The takes are settled.
+ *
+ * @generated from message slotmesh.inventory.v1.SettleTakesResponse
+ */
+export type SettleTakesResponse = Message<"slotmesh.inventory.v1.SettleTakesResponse"> & {
+};
+
+/**
+ * Describes the message slotmesh.inventory.v1.SettleTakesResponse.
+ * Use `create(SettleTakesResponseSchema)` to create a new message.
+ */
+export const SettleTakesResponseSchema: GenMessage<SettleTakesResponse> = /*@__PURE__*/
+  messageDesc(file_slotmesh_inventory_v1_claims_service, 7);
 
 /**
  * Asks to give spots back.
@@ -361,7 +404,7 @@ export type ReleaseClaimsRequest = Message<"slotmesh.inventory.v1.ReleaseClaimsR
  * Use `create(ReleaseClaimsRequestSchema)` to create a new message.
  */
 export const ReleaseClaimsRequestSchema: GenMessage<ReleaseClaimsRequest> = /*@__PURE__*/
-  messageDesc(file_slotmesh_inventory_v1_claims_service, 7);
+  messageDesc(file_slotmesh_inventory_v1_claims_service, 8);
 
 /**
  * The spots are back.
@@ -382,7 +425,7 @@ export type ReleaseClaimsResponse = Message<"slotmesh.inventory.v1.ReleaseClaims
  * Use `create(ReleaseClaimsResponseSchema)` to create a new message.
  */
 export const ReleaseClaimsResponseSchema: GenMessage<ReleaseClaimsResponse> = /*@__PURE__*/
-  messageDesc(file_slotmesh_inventory_v1_claims_service, 8);
+  messageDesc(file_slotmesh_inventory_v1_claims_service, 9);
 
 /**
  * Asks what a crash left behind.
@@ -391,14 +434,14 @@ export const ReleaseClaimsResponseSchema: GenMessage<ReleaseClaimsResponse> = /*
  */
 export type ListUnsettledClaimsRequest = Message<"slotmesh.inventory.v1.ListUnsettledClaimsRequest"> & {
   /**
-   * Only claims taken at least this long ago, in milliseconds. If absent, 0.
+   * Only takes at least this old, in milliseconds. If absent, 0.
    *
    * @generated from field: int64 older_than_ms = 1;
    */
   olderThanMs: bigint;
 
   /**
-   * How many to return at the most.
+   * How many claims to return at the most, but those of one take in any case.
    *
    * @generated from field: int32 page_size = 2;
    */
@@ -410,7 +453,7 @@ export type ListUnsettledClaimsRequest = Message<"slotmesh.inventory.v1.ListUnse
  * Use `create(ListUnsettledClaimsRequestSchema)` to create a new message.
  */
 export const ListUnsettledClaimsRequestSchema: GenMessage<ListUnsettledClaimsRequest> = /*@__PURE__*/
-  messageDesc(file_slotmesh_inventory_v1_claims_service, 9);
+  messageDesc(file_slotmesh_inventory_v1_claims_service, 10);
 
 /**
  * What a crash left behind.
@@ -419,11 +462,18 @@ export const ListUnsettledClaimsRequestSchema: GenMessage<ListUnsettledClaimsReq
  */
 export type ListUnsettledClaimsResponse = Message<"slotmesh.inventory.v1.ListUnsettledClaimsResponse"> & {
   /**
-   * The claims, oldest first.
+   * The claims that hold spots, oldest first.
    *
    * @generated from field: repeated slotmesh.inventory.v1.Claim claims = 1;
    */
   claims: Claim[];
+
+  /**
+   * Their takes.
+   *
+   * @generated from field: repeated slotmesh.inventory.v1.TakeKey takes = 2;
+   */
+  takes: TakeKey[];
 };
 
 /**
@@ -431,7 +481,7 @@ export type ListUnsettledClaimsResponse = Message<"slotmesh.inventory.v1.ListUns
  * Use `create(ListUnsettledClaimsResponseSchema)` to create a new message.
  */
 export const ListUnsettledClaimsResponseSchema: GenMessage<ListUnsettledClaimsResponse> = /*@__PURE__*/
-  messageDesc(file_slotmesh_inventory_v1_claims_service, 10);
+  messageDesc(file_slotmesh_inventory_v1_claims_service, 11);
 
 /**
  * Asks for the truth about slots.
@@ -459,7 +509,7 @@ export type ListSlotStockRequest = Message<"slotmesh.inventory.v1.ListSlotStockR
  * Use `create(ListSlotStockRequestSchema)` to create a new message.
  */
 export const ListSlotStockRequestSchema: GenMessage<ListSlotStockRequest> = /*@__PURE__*/
-  messageDesc(file_slotmesh_inventory_v1_claims_service, 11);
+  messageDesc(file_slotmesh_inventory_v1_claims_service, 12);
 
 /**
  * One slot.
@@ -487,7 +537,7 @@ export type ListSlotStockRequest_Key = Message<"slotmesh.inventory.v1.ListSlotSt
  * Use `create(ListSlotStockRequest_KeySchema)` to create a new message.
  */
 export const ListSlotStockRequest_KeySchema: GenMessage<ListSlotStockRequest_Key> = /*@__PURE__*/
-  messageDesc(file_slotmesh_inventory_v1_claims_service, 11, 0);
+  messageDesc(file_slotmesh_inventory_v1_claims_service, 12, 0);
 
 /**
  * The truth about slots.
@@ -508,7 +558,7 @@ export type ListSlotStockResponse = Message<"slotmesh.inventory.v1.ListSlotStock
  * Use `create(ListSlotStockResponseSchema)` to create a new message.
  */
 export const ListSlotStockResponseSchema: GenMessage<ListSlotStockResponse> = /*@__PURE__*/
-  messageDesc(file_slotmesh_inventory_v1_claims_service, 12);
+  messageDesc(file_slotmesh_inventory_v1_claims_service, 13);
 
 /**
  * Where a claim stands.
@@ -524,14 +574,14 @@ export const ClaimState = {
   UNSPECIFIED: 0,
 
   /**
-   * Its spots are taken; the appointment is not settled yet.
+   * Its spots are taken; its take is not settled yet.
    *
    * @generated from enum value: CLAIM_STATE_LOCKED = 1;
    */
   LOCKED: 1,
 
   /**
-   * Its spots are taken and the appointment is confirmed.
+   * Its spots are taken and its take is settled: the appointment is confirmed.
    *
    * @generated from enum value: CLAIM_STATE_CONFIRMED = 2;
    */
@@ -655,15 +705,15 @@ export const ClaimsService: GenService<{
     output: typeof TakeSpotsResponseSchema;
   },
   /**
-   * Marks claims as settled (T1b): the appointment is final and its code is issued. Claims that are not
-   * locked are left as they are.
+   * Says that takes are settled (T1b): each of their appointments is final, its code issued, or its
+   * spots given back. Takes that are settled already are left as they are.
    *
-   * @generated from rpc slotmesh.inventory.v1.ClaimsService.MarkClaims
+   * @generated from rpc slotmesh.inventory.v1.ClaimsService.SettleTakes
    */
-  markClaims: {
+  settleTakes: {
     methodKind: "unary";
-    input: typeof MarkClaimsRequestSchema;
-    output: typeof MarkClaimsResponseSchema;
+    input: typeof SettleTakesRequestSchema;
+    output: typeof SettleTakesResponseSchema;
   },
   /**
    * Gives spots back (T3). Call only after the appointment's row says that it will never be, or is no
@@ -677,7 +727,8 @@ export const ClaimsService: GenService<{
     output: typeof ReleaseClaimsResponseSchema;
   },
   /**
-   * Lists claims that were taken but not settled for a while, oldest first: what a crash left behind.
+   * Lists takes that are not settled for a while with their claims, oldest first: what a crash left
+   * behind.
    * Reads every shard.
    *
    * @generated from rpc slotmesh.inventory.v1.ClaimsService.ListUnsettledClaims
