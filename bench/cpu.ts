@@ -2,9 +2,9 @@
 // than any rate does, since a rate is also the generator's and the neighbours'.
 //
 // A thread's schedstat counts nanoseconds and goes when the thread ends; a process's clock ticks keep
-// what its ended threads used, ten milliseconds at a time. So the threads are added up, and where that
-// is less than the ticks can mean, the ticks are taken. What ended children used is in their parent's
-// ticks. The kernel's own work on packets (soft interrupts) belongs to nobody and is told apart.
+// what its ended threads used, ten milliseconds at a time. So the threads are added up, and where they
+// gained less than the ticks did, a thread ended and the ticks are taken. What ended children used is in
+// their parent's ticks. The kernel's own work on packets (interrupts) belongs to nobody: told apart.
 
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
@@ -34,11 +34,17 @@ export interface CpuSample {
   readonly trees: ReadonlyMap<string, Tree>;
 }
 
+/** A root and what is below it, since each began. */
 interface Tree {
   readonly process: ProcessId;
-  readonly cpuMs: number;
+  readonly processes: number;
+  readonly threadsMs: number;
+  readonly ticksMs: number;
+  /** Of children that ended. */
   readonly endedMs: number;
 }
+
+const NOTHING = { processes: 0, threadsMs: 0, ticksMs: 0, endedMs: 0 };
 
 /** What one name used between two samples. */
 export interface CpuUse {
@@ -66,6 +72,14 @@ export interface CpuAccount {
   readonly stolenMs: number;
 }
 
+/** What living processes used; a child that ended in between takes its part out of both counts. */
+function gain(start: Omit<Tree, "process">, end: Tree): number {
+  const threadsMs = end.threadsMs - start.threadsMs;
+  const ticksMs = end.ticksMs - start.ticksMs;
+  const cutMs = TICKS_CUT * tickMs() * Math.max(start.processes, end.processes);
+  return Math.max(0, threadsMs < ticksMs - cutMs ? ticksMs : threadsMs);
+}
+
 /** Lists the processes of a mesh, by the names of its parts. */
 export function rootsOf(record: StackRecord): CpuRoot[] {
   return [
@@ -81,22 +95,27 @@ export function ownRoot(name: string): CpuRoot {
 
 /** Reads the counters. A process below two roots counts for the nearer one. */
 export function sampleCpu(roots: readonly CpuRoot[]): CpuSample {
+  tickMs(); // Asks a child, the first time: before the counters are read.
   const stats = readStats();
   const trees = new Map<string, Tree>();
   const nameByPid = new Map<number, string>();
   for (const { name, process } of roots) {
     if (stats.get(process.pid)?.startTicks === process.startTicks && !nameByPid.has(process.pid)) {
       nameByPid.set(process.pid, name);
-      trees.set(name, { process, cpuMs: 0, endedMs: 0 });
+      trees.set(name, { process, ...NOTHING });
     }
   }
   for (const stat of stats.values()) {
     const name = nameOf(stat, stats, nameByPid);
     const tree = name === undefined ? undefined : trees.get(name);
     if (name !== undefined && tree) {
-      const endedMs = tree.endedMs + stat.endedTicks * tickMs();
-      const cpuMs = tree.cpuMs + stat.endedTicks * tickMs() + ownMs(stat);
-      trees.set(name, { ...tree, cpuMs, endedMs });
+      trees.set(name, {
+        process: tree.process,
+        processes: tree.processes + 1,
+        threadsMs: tree.threadsMs + readThreads(stat.pid),
+        ticksMs: tree.ticksMs + stat.ticks * tickMs(),
+        endedMs: tree.endedMs + stat.endedTicks * tickMs(),
+      });
     }
   }
   return { atMs: performance.now(), machine: readMachine(), trees };
@@ -107,10 +126,11 @@ export function accountCpu(before: CpuSample, after: CpuSample): CpuAccount {
   const uses = [...after.trees].map(([name, tree]) => {
     const start = before.trees.get(name);
     const isSame = start?.process.startTicks === tree.process.startTicks;
+    const endedChildrenMs = Math.max(0, tree.endedMs - (isSame ? start.endedMs : 0));
     return {
       name,
-      cpuMs: Math.max(0, tree.cpuMs - (isSame ? start.cpuMs : 0)),
-      endedChildrenMs: Math.max(0, tree.endedMs - (isSame ? start.endedMs : 0)),
+      cpuMs: endedChildrenMs + gain(isSame ? start : NOTHING, tree),
+      endedChildrenMs,
       isRestarted: start !== undefined && !isSame,
     };
   });
@@ -127,6 +147,20 @@ export function accountCpu(before: CpuSample, after: CpuSample): CpuAccount {
     interruptMs: after.machine.interruptMs - before.machine.interruptMs,
     stolenMs: after.machine.stolenMs - before.machine.stolenMs,
   };
+}
+
+/** Gives what ended below one name a name of its own: a tool that a script ran to its end. */
+export function nameEnded(account: CpuAccount, parent: string, tool: string): CpuAccount {
+  const uses = account.uses.flatMap((use) => {
+    const { cpuMs, endedChildrenMs } = use;
+    return use.name !== parent
+      ? [use]
+      : [
+          { ...use, cpuMs: cpuMs - endedChildrenMs, endedChildrenMs: 0 },
+          { name: tool, cpuMs: endedChildrenMs, endedChildrenMs: 0, isRestarted: false },
+        ];
+  });
+  return { ...account, uses };
 }
 
 /** Fields of /proc/<pid>/stat that matter here. */
@@ -180,21 +214,15 @@ function nameOf(
   return undefined;
 }
 
-function ownMs({ pid, ticks }: Stat): number {
-  const threadsMs = readThreads(pid);
-  const leastMs = (ticks - TICKS_CUT) * tickMs();
-  return threadsMs === undefined || threadsMs < leastMs ? ticks * tickMs() : threadsMs;
-}
-
-/** Adds up the threads' nanoseconds; undefined where the kernel does not count them. */
-function readThreads(pid: number): number | undefined {
+/** Adds up the threads' time; less than it was where the kernel does not count it, or one has ended. */
+function readThreads(pid: number): number {
   try {
     return readdirSync(`/proc/${pid}/task`).reduce((sum, thread) => {
-      const text = readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "utf8");
+      const text = readOr(`/proc/${pid}/task/${thread}/schedstat`) ?? "0";
       return sum + Number(text.split(" ")[0]) / 1e6;
     }, 0);
   } catch {
-    return undefined; // A thread ended while we read, or there is no schedstat.
+    return 0; // The process ended.
   }
 }
 

@@ -9,20 +9,21 @@ import type { Clients } from "./mesh.ts";
 
 const LANES = 4;
 const CALL_MS = 10_000;
-const SETTLE_MS_MAX = 15_000;
+const SETTLE_MS = 15_000;
 const PAUSE_MS = 100;
 
 /** What the mesh says of a slot, or why it could not be asked. */
 export type AuditResult = AuditSlotResponse | { readonly failure: string };
 
-/** Audits slots, by slot id. */
+/** Audits slots, by slot id, each again until nothing differs or the time is over. */
 export async function auditSlots(
   slots: readonly DropSlot[],
   { settling }: Clients,
   signal: AbortSignal,
+  settleMs = SETTLE_MS,
 ): Promise<Map<string, AuditResult>> {
   const results = new Map<string, AuditResult>();
-  const untilMs = performance.now() + SETTLE_MS_MAX;
+  const untilMs = performance.now() + settleMs;
   await runLanes(inOrder(slots), LANES, async ({ storeId, slotId }) => {
     const ask = () =>
       withRetries(() => settling.auditSlot({ storeId, slotId }, { timeoutMs: CALL_MS }), {

@@ -145,7 +145,8 @@ export function formatCertificate(facts: Facts): string {
   ].join("\n");
 }
 
-function judgeSlot(slot: SlotFacts): string[] {
+/** Says in sentences what is wrong with a slot. */
+export function judgeSlot(slot: SlotFacts): string[] {
   const name = `${slot.store}, ${slot.localTime}:`;
   const { audit } = slot;
   if ("failure" in audit) {
@@ -230,7 +231,8 @@ function tallyRows(label: string, tally: Tally): (readonly [string, number, stri
     : entries.map(([reason, count]) => [label, count, reason] as const);
 }
 
-function formatSlots(slots: readonly SlotFacts[]): string[] {
+/** Formats a table of the slots. */
+export function formatSlots(slots: readonly SlotFacts[]): string[] {
   const head = [
     "store",
     "local time",
@@ -285,7 +287,11 @@ function formatTimes({ latencyMs, answeredMs, settledMs, confirmed, sentInLoad }
   return rows.map(([label, text]) => `  ${label.padEnd(24)}${text}`);
 }
 
-function formatVerdict({ slots }: Facts, violations: readonly string[]): string[] {
+/** Formats the verdict, with what is wrong if anything is. */
+export function formatVerdict(
+  { slots }: Pick<Facts, "slots">,
+  violations: readonly string[],
+): string[] {
   const total = slots.reduce((spots, slot) => spots + slot.totalSpots, 0);
   const sold = slots.reduce((spots, { audit }) => {
     return spots + ("failure" in audit ? 0 : audit.lockedSpots + audit.claimedSpots);

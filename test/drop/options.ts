@@ -1,8 +1,8 @@
 // The command line of `npm run drop`: numbers within bounds, and a help that is made of the same table.
 
-import { randomInt } from "node:crypto";
 import { parseArgs } from "node:util";
 import { environmentHelp } from "../../deploy/stack/config.ts";
+import { helpLine, type NumberOption, readNumber } from "../numbers.ts";
 
 const SEED_MAX = 2 ** 31 - 1;
 
@@ -17,14 +17,6 @@ export interface DropOptions {
   readonly redeem: number;
   readonly timeoutSeconds: number;
   readonly seed: number;
-}
-
-interface NumberOption {
-  readonly flag: string;
-  readonly fallback?: number;
-  readonly min: number;
-  readonly max: number;
-  readonly help: string;
 }
 
 const NUMBERS: Readonly<Record<keyof DropOptions, NumberOption>> = {
@@ -116,26 +108,9 @@ export function parseOptions(args?: readonly string[]): DropOptions | undefined 
   if (values.help) {
     return undefined;
   }
-  const read = ([name, option]: [string, NumberOption]) => {
-    const text = values[option.flag] as string | undefined;
-    return [name, text === undefined ? fallbackOf(option) : parseNumber(option, text)];
-  };
+  const read = ([name, option]: [string, NumberOption]) => [
+    name,
+    readNumber(option, values[option.flag] as string | undefined),
+  ];
   return Object.fromEntries(Object.entries(NUMBERS).map(read)) as unknown as DropOptions;
-}
-
-function fallbackOf({ fallback, max }: NumberOption): number {
-  return fallback ?? randomInt(max);
-}
-
-function parseNumber({ flag, min, max }: NumberOption, text: string): number {
-  const value = Number(text);
-  if (text.trim() === "" || !Number.isInteger(value) || value < min || value > max) {
-    throw new Error(`--${flag} is "${text}": wanted a whole number from ${min} to ${max}`);
-  }
-  return value;
-}
-
-function helpLine({ flag, fallback, min, max, help }: NumberOption): string {
-  const range = fallback === undefined ? "" : ` (${min} to ${max}, default ${fallback})`;
-  return `  --${flag.padEnd(14)} ${help}${range}`;
 }

@@ -91,7 +91,7 @@ export async function runDrop(
 }
 
 /** Opens the channels, and lets every part see the token once. */
-async function warm(clients: Clients, signal: AbortSignal): Promise<void> {
+export async function warm(clients: Clients, signal: AbortSignal): Promise<void> {
   const patience = { untilMs: performance.now() + WARM_MS, signal, isPassing: isTransient };
   const call = { timeoutMs: WARM_MS };
   const touches = [
@@ -140,7 +140,8 @@ function tally(shoppers: readonly Shopper[], nameIt: (shopper: Shopper) => strin
   return Object.fromEntries([...groups].map(([name, group]) => [name, group.length]));
 }
 
-function slotFacts(
+/** Tells of each slot what its shoppers were told and what the mesh counts. */
+export function slotFacts(
   slots: readonly DropSlot[],
   shoppers: readonly Shopper[],
   audits: ReadonlyMap<string, AuditResult>,

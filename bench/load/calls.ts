@@ -1,0 +1,46 @@
+// The calls of a load: a shopper for each, and the file that ghz sends them from. The file holds the
+// requests as they go over the wire, one after the other, each after its length: ghz reads them once,
+// at its start, and sends the n-th as call n. As JSON it would read each one anew when it sends it, and
+// with templates it would also write it: then the generator takes more of the machine than the mesh.
+
+import { create } from "@bufbuild/protobuf";
+import { sizeDelimitedEncode } from "@bufbuild/protobuf/wire";
+import { AppointmentState, RefusalReason } from "#gen/slotmesh/scheduling/v1/appointment_pb.ts";
+import {
+  BookAppointmentRequestSchema,
+  BookingOutcome,
+} from "#gen/slotmesh/scheduling/v1/scheduling_service_pb.ts";
+import type { DropSlot, Shopper } from "../../test/drop/ledger.ts";
+
+/** Plans so many calls, which take the slots in turns. The name keeps them apart from any others. */
+export function planCalls(name: string, count: number, slots: readonly DropSlot[]): Shopper[] {
+  return Array.from({ length: count }, (_, index) => ({
+    shopperId: `load-${name}-${index + 1}`,
+    requestId: `load-${name}-${index + 1}`,
+    slot: slots[index % slots.length] as DropSlot,
+    partySize: 1,
+    copies: { together: 0, later: 0, late: 0 },
+    outcome: BookingOutcome.UNSPECIFIED,
+    appointmentId: "",
+    state: AppointmentState.UNSPECIFIED,
+    refusal: RefusalReason.UNSPECIFIED,
+    code: "",
+  }));
+}
+
+/** Encodes the calls for ghz. Only an operator may name the shopper. */
+export function encodeCalls(shoppers: readonly Shopper[], by: "operator" | "shopper"): Uint8Array {
+  return Buffer.concat(
+    shoppers.map(({ shopperId, requestId, slot: { storeId, slotId } }) =>
+      sizeDelimitedEncode(
+        BookAppointmentRequestSchema,
+        create(BookAppointmentRequestSchema, {
+          storeId,
+          slotId,
+          requestId,
+          ...(by === "operator" && { shopperId }),
+        }),
+      ),
+    ),
+  );
+}
