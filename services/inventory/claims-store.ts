@@ -193,7 +193,7 @@ export async function selectUnsettledTakes(
 ): Promise<UnsettledTake[]> {
   const { condition, values } = namingSlots(keys);
   const records = await sql.select<TakeRecord>(
-    `select ${TAKE_COLUMNS} from unsettled_take where ${condition}`,
+    `select ${TAKE_COLUMNS} from unsettled_take force index (primary) where ${condition}`,
     values,
   );
   return records.map(toUnsettledTake);
@@ -228,10 +228,14 @@ export async function selectClaimsOfTakes(
   return records.map(toClaim);
 }
 
-/** Settles takes; passes over those that are settled. */
+/** Settles takes; passes over those that are settled. A DELETE takes no FORCE INDEX but this hint: read
+ * whole, as MySQL would a table that is nearly empty, it would lock everyone's takes. */
 export function deleteUnsettledTakes(sql: Sql, takes: readonly TakeKey[]): Promise<number> {
   const { condition, values } = namingTakes(takes);
-  return sql.write(`delete from unsettled_take where ${condition}`, values);
+  return sql.write(
+    `delete /*+ index(unsettled_take primary) */ from unsettled_take where ${condition}`,
+    values,
+  );
 }
 
 /** Turns claims that hold spots into released ones. Returns how many were. */
