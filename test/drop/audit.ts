@@ -20,9 +20,9 @@ export async function auditSlots(
   slots: readonly DropSlot[],
   { settling }: Clients,
   signal: AbortSignal,
+  untilMs = performance.now() + SETTLE_MS_MAX,
 ): Promise<Map<string, AuditResult>> {
   const results = new Map<string, AuditResult>();
-  const untilMs = performance.now() + SETTLE_MS_MAX;
   await runLanes(inOrder(slots), LANES, async ({ storeId, slotId }) => {
     const ask = () =>
       withRetries(() => settling.auditSlot({ storeId, slotId }, { timeoutMs: CALL_MS }), {

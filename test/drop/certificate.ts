@@ -1,6 +1,8 @@
 // The certificate of a drop: what came of it, and whether every promise was kept. Pure: it judges and
 // formats what was found, so each violation has a test that sees it fail.
 
+import { type ChaosFacts, formatChaos, judgeChaos } from "./chaos/report.ts";
+
 /** A slot's spots as the mesh itself counts them. */
 export interface AuditFacts {
   readonly totalSpots: number;
@@ -54,6 +56,8 @@ export interface Facts {
   /** Shoppers who were let in and ended otherwise, by state. */
   readonly endedOtherwise: Tally;
   readonly confirmed: number;
+  /** Shoppers who were confirmed and gave it back. */
+  readonly cancelled: number;
   /** Shoppers who were let in and have no final answer. */
   readonly unanswered: number;
   /** Shoppers whose first request was never answered. */
@@ -77,6 +81,8 @@ export interface Facts {
   readonly answeredMs: number;
   /** From the first request until all who were let in had their final answer. */
   readonly settledMs: number;
+  /** What was broken meanwhile, and what came of it. If absent, nothing was. */
+  readonly chaos?: ChaosFacts;
 }
 
 /** The one refusal that a drop is made to cause, as outcomes and as refusals name it. */
@@ -88,7 +94,11 @@ const SENTENCES_MAX = 40;
 export function judge(facts: Facts): string[] {
   const { confirmed, codes, redemptions } = facts;
   const accounted =
-    confirmed + sum(facts.refusedLater) + sum(facts.endedOtherwise) + facts.unanswered;
+    confirmed +
+    facts.cancelled +
+    sum(facts.refusedLater) +
+    sum(facts.endedOtherwise) +
+    facts.unanswered;
   return [
     ...facts.slots.flatMap(judgeSlot),
     ...facts.contradictions,
@@ -125,6 +135,7 @@ export function judge(facts: Facts): string[] {
       redemptions.redeemed !== redemptions.tried,
       `${redemptions.redeemed} of ${of(redemptions.tried, "code")} could be redeemed`,
     ),
+    ...(facts.chaos ? judgeChaos(facts.chaos) : []),
   ];
 }
 
@@ -141,6 +152,7 @@ export function formatCertificate(facts: Facts): string {
     "",
     ...formatTimes(facts),
     "",
+    ...(facts.chaos ? [...formatChaos(facts.chaos), ""] : []),
     ...formatVerdict(facts, violations),
   ].join("\n");
 }
@@ -212,6 +224,7 @@ function formatCounts(facts: Facts): string[] {
     ["admitted", facts.admitted],
     ...tallyRows("refused at once", facts.refusedAtOnce),
     ["confirmed", facts.confirmed],
+    ...(facts.chaos ? [["given back by owners", facts.cancelled] as const] : []),
     ...tallyRows("refused after queueing", facts.refusedLater),
     ...tallyRows("ended otherwise", facts.endedOtherwise),
     ["without a final answer", facts.unanswered + facts.unheard],

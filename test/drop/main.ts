@@ -1,7 +1,9 @@
-// `npm run drop`: sends everyone at a few slots at once, and certifies that each spot was sold once.
+// `npm run drop`: sends everyone at a few slots at once, and certifies that each spot was sold once. With
+// --chaos the mesh is broken meanwhile, and the certificate must be the same.
 
 import { sayToStdout } from "../../deploy/stack/say.ts";
 import { formatCertificate, judge } from "./certificate.ts";
+import { runChaos } from "./chaos/run.ts";
 import { type Mesh, openMesh } from "./mesh.ts";
 import { type DropOptions, HELP, parseOptions } from "./options.ts";
 import { runDrop } from "./run.ts";
@@ -25,7 +27,10 @@ async function main(options: DropOptions): Promise<number> {
   let exitCode = EXIT_FAILED;
   try {
     mesh = await openMesh({ say, signal, kill });
-    const facts = await runDrop(mesh.env, options, { signal, say, output: process.stdout });
+    const surroundings = { signal, say, output: process.stdout };
+    const facts = options.isChaos
+      ? await runChaos(mesh, options, surroundings)
+      : await runDrop(mesh.env, options, surroundings);
     say(formatCertificate(facts));
     exitCode = judge(facts).length === 0 ? 0 : EXIT_FAILED;
   } catch (error) {
