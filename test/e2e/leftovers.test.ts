@@ -14,7 +14,8 @@ import { createMeshClient } from "#shared/client.ts";
 import { type Database, openDatabase } from "#shared/mysql.ts";
 import { openRedis, redisReady } from "#shared/redis.ts";
 import { silentLogger, testConfig, uniqueTenant } from "#shared/testing.ts";
-import { appointmentIdOf } from "../../services/scheduling/domain.ts";
+import { appointmentIdOf, bodyHashOf } from "../../services/scheduling/domain.ts";
+import { createRedis } from "../../services/scheduling/redis.ts";
 import { createStore } from "../../services/scheduling/store.ts";
 import { as, finalOf, openStore, type Person } from "./mesh.ts";
 
@@ -110,6 +111,31 @@ describe.concurrent("left behind:", () => {
     await expect
       .poll(() => auditOf(slot), WAIT)
       .toMatchObject({ availableSpots: 1, claimedSpots: 0, drifts: [] });
+  });
+
+  test("a hold whose answer is written is given back", async ({ expect }) => {
+    const { slots } = await openStore(operator, [{ totalSpots: 1 }]);
+    const slot = slots[0] as Slot;
+    const { storeId, slotId } = slot;
+    const shopperId = randomUUID();
+    const wish = { storeId, slotId, shopperId, requestId: "r" };
+    const booked = await operator.scheduling.bookAppointment(wish);
+    const appointmentId = booked.appointment?.appointmentId as string;
+    await finalOf(operator, appointmentId);
+    await operator.scheduling.cancelAppointment({ appointmentId });
+
+    // As Redis does that comes back without its last second: the hold is there again.
+    const connection = openRedis(config.redisUrl, silentLogger());
+    await redisReady(connection, 5000);
+    const again = { appointmentId, tenantId, shopperId, storeId, slotId, partySize: 1 };
+    const asked = [{ ...again, bodyHash: bodyHashOf(again) }];
+    const { freeSpots } = await createRedis(connection).admit(slotId, asked, 120_000, 0);
+    connection.disconnect();
+    expect(freeSpots).toBe(0);
+
+    await expect
+      .poll(() => auditOf(slot), WAIT)
+      .toMatchObject({ availableSpots: 1, admissionFreeSpots: 1, drifts: [] });
   });
 
   test("a slot that Redis lost is made anew from the rows, winners and all", async ({ expect }) => {
