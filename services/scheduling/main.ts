@@ -43,6 +43,7 @@ await runProcess(logger, async (parts) => {
   const answers = createAnswers(store, clients.issuing);
   subscribeAnswers(listener, answers.hear);
   const gate = createGate({ ...clients, redis, holdMs: config.holdMs, now, logger });
+  connection.on("ready", gate.distrust);
   const pipeline = createPipeline({ ...clients, store, redis, gate, now, logger });
   const finishWork = createFinishWork({ ...clients, store, pipeline, now });
   const unguarded = createRateLimiter({ perSecond: config.unguardedPerSecond });

@@ -14,6 +14,7 @@ import { createMeshClient } from "#shared/client.ts";
 import { type Database, openDatabase } from "#shared/mysql.ts";
 import { openRedis, redisReady } from "#shared/redis.ts";
 import { silentLogger, testConfig, uniqueTenant } from "#shared/testing.ts";
+import { createGate } from "../../services/scheduling/admission.ts";
 import { appointmentIdOf, bodyHashOf } from "../../services/scheduling/domain.ts";
 import { createRedis } from "../../services/scheduling/redis.ts";
 import { createStore } from "../../services/scheduling/store.ts";
@@ -136,6 +137,36 @@ describe.concurrent("left behind:", () => {
     await expect
       .poll(() => auditOf(slot), WAIT)
       .toMatchObject({ availableSpots: 1, admissionFreeSpots: 1, drifts: [] });
+  });
+
+  test("a winner whom Redis forgot is not told that it is sold out", async ({ expect }) => {
+    const { slots } = await openStore(operator, [{ totalSpots: 1 }]);
+    const slot = slots[0] as Slot;
+    const { storeId, slotId } = slot;
+    const shopperId = randomUUID();
+    const wish = { storeId, slotId, shopperId, requestId: "r" };
+    const booked = await operator.scheduling.bookAppointment(wish);
+    const appointmentId = booked.appointment?.appointmentId as string;
+    await finalOf(operator, appointmentId);
+
+    const connection = openRedis(config.redisUrl, silentLogger());
+    await redisReady(connection, 5000);
+    const gate = createGate({
+      ...{ claims, holdMs: 1000, now: Date.now, logger: silentLogger() },
+      redis: createRedis(connection),
+    });
+    const asked = { appointmentId, tenantId, shopperId, storeId, slotId, partySize: 1 };
+    const forget = () =>
+      connection.del(`scheduling:{${slotId}}:wishes`, `scheduling:{${slotId}}:shoppers`);
+    await forget();
+    expect(await gate.admit(asked)).toEqual({ kind: "already-yours", detail: "C" });
+    await forget();
+    gate.distrust();
+    expect(await gate.admit(asked)).toEqual({ kind: "already-yours", detail: "C" });
+    expect(await gate.admit({ ...asked, appointmentId: `${"0".repeat(32)}00` })).toMatchObject({
+      kind: "user-limit",
+    });
+    connection.disconnect();
   });
 
   test("a slot that Redis lost is made anew from the rows, winners and all", async ({ expect }) => {
