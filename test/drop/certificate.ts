@@ -89,6 +89,7 @@ export interface Facts {
 export const SOLD_OUT = "sold out";
 
 const SENTENCES_MAX = 40;
+const SLOTS_SHOWN_MAX = 12;
 
 /** Says in sentences which promises were not kept. None: the drop is certified. */
 export function judge(facts: Facts): string[] {
@@ -256,24 +257,19 @@ function formatSlots(slots: readonly SlotFacts[]): string[] {
     "Redis free",
     "drift",
   ];
-  const rows = slots.map(({ store, localTime, totalSpots, audit }) => {
+  // Of many slots, those that say something.
+  const shown = slots.length <= SLOTS_SHOWN_MAX ? slots : slots.filter(isNoteworthy);
+  const rows = shown.slice(0, SLOTS_SHOWN_MAX).map(({ store, localTime, totalSpots, audit }) => {
     if ("failure" in audit) {
       return [store, localTime, ...head.slice(2).map(() => "?")];
     }
-    const sold = audit.lockedSpots + audit.claimedSpots;
-    return [
-      store,
-      localTime,
-      `${number(sold)} of ${number(totalSpots)}`,
-      number(audit.availableSpots),
-      number(audit.lockedSpots),
-      number(audit.claimedSpots),
-      number(audit.confirmedAppointments),
-      number(audit.codes),
-      audit.admissionFreeSpots === undefined ? "-" : number(audit.admissionFreeSpots),
-      number(audit.drifts.length),
-    ];
+    return [store, localTime, ...cellsOf(audit, totalSpots)];
   });
+  if (rows.length < slots.length) {
+    const audits = slots.flatMap(({ audit }) => ("failure" in audit ? [] : [audit]));
+    const all = slots.reduce((spots, { totalSpots }) => spots + totalSpots, 0);
+    rows.push([`all ${number(slots.length)} slots`, "", ...cellsOf(addUp(audits), all)]);
+  }
   const widths = head.map((_, column) =>
     Math.max(...[head, ...rows].map((row) => row[column]?.length ?? 0)),
   );
@@ -286,6 +282,41 @@ function formatSlots(slots: readonly SlotFacts[]): string[] {
       .join("  ")
       .trimEnd();
   return [head, ...rows].map((row) => `  ${format(row)}`);
+}
+
+function cellsOf(audit: AuditFacts, totalSpots: number): string[] {
+  const sold = audit.lockedSpots + audit.claimedSpots;
+  return [
+    `${number(sold)} of ${number(totalSpots)}`,
+    number(audit.availableSpots),
+    number(audit.lockedSpots),
+    number(audit.claimedSpots),
+    number(audit.confirmedAppointments),
+    number(audit.codes),
+    audit.admissionFreeSpots === undefined ? "-" : number(audit.admissionFreeSpots),
+    number(audit.drifts.length),
+  ];
+}
+
+function isNoteworthy({ audit, totalSpots }: SlotFacts): boolean {
+  return "failure" in audit || audit.drifts.length > 0 || audit.claimedSpots !== totalSpots;
+}
+
+function addUp(audits: readonly AuditFacts[]): AuditFacts {
+  const sumOf = (count: (audit: AuditFacts) => number | undefined) =>
+    audits.reduce((total, audit) => total + (count(audit) ?? 0), 0);
+  return {
+    totalSpots: sumOf(({ totalSpots }) => totalSpots),
+    availableSpots: sumOf(({ availableSpots }) => availableSpots),
+    lockedSpots: sumOf(({ lockedSpots }) => lockedSpots),
+    claimedSpots: sumOf(({ claimedSpots }) => claimedSpots),
+    confirmedSpots: sumOf(({ confirmedSpots }) => confirmedSpots),
+    confirmedAppointments: sumOf(({ confirmedAppointments }) => confirmedAppointments),
+    doubledShoppers: sumOf(({ doubledShoppers }) => doubledShoppers),
+    codes: sumOf(({ codes }) => codes),
+    admissionFreeSpots: sumOf(({ admissionFreeSpots }) => admissionFreeSpots),
+    drifts: audits.flatMap(({ drifts }) => drifts),
+  };
 }
 
 function formatTimes({ latencyMs, answeredMs, settledMs, confirmed, sentInLoad }: Facts): string[] {

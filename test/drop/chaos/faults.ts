@@ -15,6 +15,8 @@ const WAVE_MS = 5000;
 const LEAD_MS = 1000;
 /** A part that is killed answers again within this, and bookings are let in again. */
 const RECOVER_MS_MAX = 90_000;
+/** And soon after, someone who came after the fault is confirmed: the mesh is well again. */
+const WELL_MS_MAX = 30_000;
 const LOOK_MS = 50;
 /** Those who gave it back had it. */
 const WON: ReadonlySet<AppointmentState> = new Set([
@@ -58,7 +60,7 @@ export async function breakInTurn(
     const waiting = ledger.counts.admitted - ledger.counts.final;
     const inflicted = await injector.inflict(fault);
     const isAwaited = faults[wave + 1]?.afterMs === undefined;
-    const recovery = isAwaited ? await recover(context, fault, inflicted) : {};
+    const recovery = isAwaited ? await recover(context, wave, inflicted) : {};
     seen.push({ name: nameOfFault(fault), inFlight, waiting, ...inflicted, ...recovery });
   }
   // What was broken at random is awaited at the end.
@@ -70,17 +72,22 @@ export async function breakInTurn(
 
 /** Waits until the part answers, and a booking that was sent after the fault is let in. */
 async function recover(
-  { injector, history, signal }: BreakOptions,
-  fault: Fault,
+  { faults, waves, injector, history, signal }: BreakOptions,
+  wave: number,
   { startedMs, endedMs }: Inflicted,
 ): Promise<{ readyMs?: number; violation?: string }> {
+  const fault = faults[wave] as Fault;
   const untilMs = endedMs + RECOVER_MS_MAX;
   const isReady = await injector.recovered(fault, untilMs);
   const readyMs = performance.now() - startedMs;
-  while (firstOk(history, startedMs) === undefined && performance.now() < untilMs) {
-    signal.throwIfAborted();
-    await sleep(LOOK_MS, signal);
-  }
+  const until = async (isSo: () => boolean, lookUntilMs: number) => {
+    while (!isSo() && !signal.aborted && performance.now() < lookUntilMs) {
+      await sleep(LOOK_MS, signal);
+    }
+  };
+  await until(() => firstOk(history, startedMs) !== undefined, untilMs);
+  const isWell = () => firstConfirmed(waves[wave] ?? [], startedMs) !== undefined;
+  await until(isWell, Math.min(untilMs, performance.now() + WELL_MS_MAX));
   const isKilled = fault.kind === "kill" || fault.kind === "cut";
   if (!isReady || performance.now() >= untilMs) {
     const what = isReady ? "no booking was let in" : `${fault.part} did not answer`;

@@ -101,7 +101,9 @@ export async function runChaos(
     const all = { plain, clients, history, injector, faults, slots, waves };
     const run: Run = { runId, options, signal, startedMs, ...all };
     const broken = await breakAndSend(run, output);
+    say("everyone has their answer: newcomers come for what was given back");
     const newcomers = await sellTheRest(run, broken);
+    say("comparing what clients saw with the rows");
     const facts = await findFacts(run, broken, [...waves.flat(), ...newcomers]);
     return keepHistory(facts, history, options, mesh.dataFolder);
   } finally {
