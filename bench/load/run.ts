@@ -13,9 +13,10 @@ import { readRecord } from "../../deploy/stack/record.ts";
 import { createSignToken, readTokenKeys } from "../../services/identity/tokens.ts";
 import { auditSlots } from "../../test/drop/audit.ts";
 import { fetchCodes } from "../../test/drop/codes.ts";
+import { factsOfSlots } from "../../test/drop/facts.ts";
 import type { DropSlot, Shopper } from "../../test/drop/ledger.ts";
 import { type Clients, connect } from "../../test/drop/mesh.ts";
-import { slotFacts, warm } from "../../test/drop/run.ts";
+import { warm } from "../../test/drop/run.ts";
 import { openSlots } from "../../test/drop/slots.ts";
 import type { ToolContext } from "../../test/tool.ts";
 import { accountCpu, type CpuAccount, nameEnded, ownRoot, rootsOf, sampleCpu } from "../cpu.ts";
@@ -58,7 +59,7 @@ export async function runLoad(options: LoadOptions, context: LoadContext): Promi
     const warmers = planCalls(`${runId}-warm`, options.warm, warmed);
     const saturating = { ...options, profile: "saturate" as const };
     const warming = await send(warmers, clients.token, saturating, context);
-    await auditSlots(warmed, clients, signal, settleMs);
+    await auditSlots(warmed, clients, signal, performance.now() + settleMs);
 
     // 2. The load, and the time until the last row, code and count is in its place.
     say(`run ${runId}: ${options.calls} calls for ${slots.length} slots of ${options.spots} spots`);
@@ -68,7 +69,7 @@ export async function runLoad(options: LoadOptions, context: LoadContext): Promi
     const load = await send(shoppers, tokens, options, context);
     const answering = since();
     say("answered; waiting until all is settled");
-    await auditSlots(slots, clients, signal, settleMs);
+    await auditSlots(slots, clients, signal, performance.now() + settleMs);
     const settling = since();
 
     // 3. What everyone has, and the mesh's own count.
@@ -78,8 +79,8 @@ export async function runLoad(options: LoadOptions, context: LoadContext): Promi
     signal.throwIfAborted();
     return {
       ...{ runId, options, codes, faults, answering, settling },
-      warming: { ...warming, slots: slotFacts(warmed, warmers, audits) },
-      load: { ...load, slots: slotFacts(slots, shoppers, audits) },
+      warming: { ...warming, slots: factsOfSlots(warmed, warmers, audits) },
+      load: { ...load, slots: factsOfSlots(slots, shoppers, audits) },
     };
   } finally {
     clients.close();

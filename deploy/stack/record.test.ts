@@ -38,7 +38,7 @@ function startProcess(): ProcessId {
 }
 
 function makePart(name: string, process: ProcessId, level: number): PartRecord {
-  return { name, process, address: "-", logFile: "-", level, stopSeconds: 5 };
+  return { name, process, isReady: true, address: "-", logFile: "-", level, stopSeconds: 5 };
 }
 
 test("a running mesh is found by its data folder while it is ready", () => {

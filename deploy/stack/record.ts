@@ -16,6 +16,8 @@ const KILL_SECONDS_MAX = 10;
 export interface PartRecord {
   name: string;
   process: ProcessId;
+  /** False while it starts, or starts again, and does not answer yet. */
+  isReady: boolean;
   address: string;
   logFile: string;
   /** Parts of a higher level stop first. */

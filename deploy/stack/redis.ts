@@ -107,6 +107,8 @@ function redisArgs(port: number, folder: string): string[] {
     ...["--port", String(port), "--bind", HOST, "--protected-mode", "yes"],
     ...["--dir", folder, "--daemonize", "no", "--supervised", "no"],
     ...["--appendonly", "yes", "--appendfsync", "everysec", "--save", ""],
+    // A file whose tail a power failure took is loaded up to there: what is lost is advisory.
+    ...["--aof-load-truncated", "yes"],
     ...["--maxmemory", MEMORY_MAX, "--maxmemory-policy", "noeviction"],
   ];
 }

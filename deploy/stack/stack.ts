@@ -302,9 +302,12 @@ function alreadyRunning(config: Config, pid: number | undefined): Error {
 /** Writes down what runs now; called in the same turn as every spawn and every end. */
 function update({ record, launched }: Context): void {
   record.parts = launched.flatMap(({ part, level }) => {
-    const running = part.process;
+    const { process: running, state } = part;
     const { name, address, logFile, stopSeconds } = part.spec;
-    return running ? [{ name, process: running, address, logFile, level, stopSeconds }] : [];
+    const isReady = state === "ready";
+    return running
+      ? [{ name, process: running, isReady, address, logFile, level, stopSeconds }]
+      : [];
   });
   writeRecord(record);
 }

@@ -3,6 +3,10 @@
 //
 // The memory is at most FLAG_MS old, knows who holds spots, so that a winner's retry still finds their
 // own appointment, and is dropped when this process sees spots come back.
+//
+// Redis may come back without its last second, or may not have heard of an answer while it was away. So a
+// refusal counts only for a slot that was made from the rows since Redis was last away: a winner whom
+// Redis forgot is not told that it is sold out.
 
 import { createBatcher } from "#shared/batch.ts";
 import { Code, meshError } from "#shared/errors.ts";
@@ -20,8 +24,11 @@ const SCRIPTS_PER_SLOT_MAX = 4;
 const WAITING_PER_SLOT_MAX = 50_000;
 const BATCHERS_MAX = 20_000;
 const WARM_TRIES_MAX = 3;
+const TRUSTED_MAX = 20_000;
 const NOTE_WARM_MS = 30_000;
 
+/** Refusals that an old picture of a slot may be wrong about. */
+const DOUBTFUL: ReadonlySet<Admission["kind"]> = new Set(["sold-out", "user-limit"]);
 const SOLD_OUT: Admission = { kind: "sold-out", detail: "" };
 
 /** Says who is let in. */
@@ -30,6 +37,8 @@ export interface Gate {
   admit(wish: Wish): Promise<Admission>;
   /** Forgets that a slot was sold out. */
   clear(slotId: string): void;
+  /** Notes that Redis was away: what it says of slots may be old. */
+  distrust(): void;
   /** Makes admission's picture of slots anew from the rows. Returns how many spots the old ones were off
    * by, in sum, and which slots exist. */
   warm(slots: readonly { storeId: string; slotId: string }[]): Promise<{
@@ -56,6 +65,9 @@ export function createGate(options: {
   const batchers = new Map<string, (wish: AdmissionWish) => Promise<Admission>>();
   const warming = new Map<string, Promise<boolean>>();
   const notedAtMs = new Map<string, number>();
+  /** How often Redis was away, and at which count each slot was made from the rows. */
+  let absences = 0;
+  const trusted = new Map<string, number>();
 
   async function ask(
     slotId: string,
@@ -71,7 +83,7 @@ export function createGate(options: {
     );
     const isSoldOut = freeSpots <= 0 && admissions.some(({ kind }) => kind === "sold-out");
     // Where the holders are too many to be told, there is no flag: their retries must reach Redis.
-    if (isSoldOut && holders.length > 0) {
+    if (isSoldOut && holders.length > 0 && trusted.get(slotId) === absences) {
       bound(flags, FLAGS_MAX);
       flags.set(slotId, { untilMs: askedAtMs + FLAG_MS, holders: new Set(holders) });
     }
@@ -119,17 +131,22 @@ export function createGate(options: {
   }
 
   async function warm(slots: readonly { storeId: string; slotId: string }[]) {
+    const before = absences;
     const { stocks } = await claims.listSlotStock({ keys: slots.map((slot) => ({ ...slot })) });
-    const drifts = await Promise.all(stocks.map((stock) => warmFrom(toPicture(stock))));
+    const drifts = await Promise.all(stocks.map((stock) => warmFrom(toPicture(stock), before)));
     return {
       driftSpots: drifts.reduce((sum, drift) => sum + Math.abs(drift), 0),
       found: new Set(stocks.map(({ slot }) => slot?.slotId ?? "")),
     };
   }
 
-  async function warmFrom(picture: SlotPicture): Promise<number> {
+  async function warmFrom(picture: SlotPicture, absencesBefore: number): Promise<number> {
     const drift = await redis.warm(picture);
     flags.delete(picture.slotId);
+    if (drift !== "stale") {
+      bound(trusted, TRUSTED_MAX);
+      trusted.set(picture.slotId, absencesBefore);
+    }
     return typeof drift === "number" ? drift : 0;
   }
 
@@ -149,6 +166,11 @@ export function createGate(options: {
         }
         admission = await batcher(asked);
       }
+      const isDoubtful = DOUBTFUL.has(admission.kind) && trusted.get(wish.slotId) !== absences;
+      // Without the rows what Redis says must do.
+      if (isDoubtful && (await warmOne(wish.storeId, wish.slotId).catch(() => false))) {
+        admission = await batcher(asked);
+      }
       if (admission.kind === "not-warmed") {
         throw meshError(Code.Unavailable, "the slot could not be warmed: try again", {
           reason: "NOT_WARMED",
@@ -159,6 +181,10 @@ export function createGate(options: {
     },
     clear: (slotId) => {
       flags.delete(slotId);
+    },
+    distrust: () => {
+      absences += 1;
+      flags.clear();
     },
     warm,
   };

@@ -7,6 +7,7 @@
 // - the queue is away, or its answer is lost: UNAVAILABLE, the hold stays, and the same request_id puts
 //   the same wish in again; one appointment id makes the second copy harmless.
 
+import { AppointmentState } from "#gen/slotmesh/scheduling/v1/appointment_pb.ts";
 import { createBatcher } from "#shared/batch.ts";
 import { Code, isTransient, meshError } from "#shared/errors.ts";
 import type { RateLimiter } from "#shared/limiter.ts";
@@ -80,22 +81,40 @@ export function createBook(options: {
     return putting;
   }
 
-  /** Notes the wish under its id, and refuses an id that another wish was noted under. */
-  async function noteAndPut(wish: Wish): Promise<void> {
+  /** Notes the wish under its id, and refuses an id that another wish was noted under. Returns whether
+   * the same was noted before. */
+  async function noteOnce(wish: Wish): Promise<boolean> {
     const noted = await note(wish).catch((error: unknown) => {
       // Without the note, the rows still tell two wishes apart (the pipeline releases the second).
       logger.debug({ cause: (error as Error).message }, "a wish was not noted");
       return undefined;
     });
     if (noted && !isSameWish(noted, wish)) {
-      await redis
-        .settle(wish.slotId, 0, -1n, [{ wish: { ...wish, body: bodyOf(wish) }, status: "R" }])
-        .catch(() => {
-          // The hold ends by itself.
-        });
+      await endHold(wish, "R");
       throw requestIdReused();
     }
-    await putOnce(wish);
+    return noted !== undefined;
+  }
+
+  /** Finds the answer of a wish that was let in anew although it had been let in before: once there is
+   * one, nothing comes that would end the new hold. */
+  async function findAnswer(wish: Wish): Promise<Row | undefined> {
+    const row = await answers.find(wish.appointmentId).catch(() => {
+      // Without the rows it is queued again, which does no harm.
+      return undefined;
+    });
+    if (row) {
+      const hasSpots = row.state === AppointmentState.CONFIRMED && isSameWish(row, wish);
+      await endHold(wish, hasSpots ? "C" : "R");
+    }
+    return row;
+  }
+
+  async function endHold(wish: Wish, status: "C" | "R"): Promise<void> {
+    const decided = [{ wish: { ...wish, body: bodyOf(wish) }, status }];
+    await redis.settle(wish.slotId, 0, -1n, decided).catch(() => {
+      // The hold ends by itself.
+    });
   }
 
   /** Admits without admission, while Redis is away: a few, and none who has an answer already. */
@@ -114,20 +133,22 @@ export function createBook(options: {
   return async (wish) => {
     const admission = await gate.admit(wish).catch((error) => admitUnguarded(wish, error));
     switch (admission.kind) {
-      case "admitted":
-        await noteAndPut(wish);
+      case "admitted": {
+        const isKnown = (await noteOnce(wish)) || queued.has(wish.appointmentId);
+        const row = isKnown ? await findAnswer(wish) : undefined;
+        if (row) {
+          return alreadyYours(wish, row);
+        }
+        await putOnce(wish);
         return { kind: "queued", wish };
-      case "already-yours": {
+      }
+      case "already-yours":
         if (admission.detail === "A") {
-          await noteAndPut(wish);
+          await noteOnce(wish);
+          await putOnce(wish);
           return { kind: "already-yours", wish };
         }
-        const row = await answers.find(wish.appointmentId);
-        if (row && !isSameWish(row, wish)) {
-          throw requestIdReused();
-        }
-        return row ? { kind: "already-yours", wish, row } : { kind: "already-yours", wish };
-      }
+        return alreadyYours(wish, await answers.find(wish.appointmentId));
       case "user-limit":
         return { kind: "user-limit", otherAppointmentId: admission.detail };
       case "not-open-yet": {
@@ -142,6 +163,13 @@ export function createBook(options: {
         return { kind: admission.kind };
     }
   };
+}
+
+function alreadyYours(wish: Wish, row: Row | undefined): BookOutcome {
+  if (row && !isSameWish(row, wish)) {
+    throw requestIdReused();
+  }
+  return row ? { kind: "already-yours", wish, row } : { kind: "already-yours", wish };
 }
 
 function requestIdReused() {

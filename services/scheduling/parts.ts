@@ -29,6 +29,7 @@ export function openParts(config: SchedulingConfig, logger: Logger, running: Run
   const redis = createRedis(connection);
   const { holdMs } = config;
   const gate = createGate({ ...clients, redis, holdMs, now, logger });
+  connection.on("ready", gate.distrust);
   const pipeline = createPipeline({ ...clients, store, redis, gate, now, logger });
   const finishWork = createFinishWork({ ...clients, store, pipeline, now });
   return {

@@ -189,6 +189,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       await Promise.all(settled);
       await redis.announce(steps.map(({ wish }) => wish.appointmentId));
     } catch (error) {
+      gate.distrust();
       logger.warn({ cause: (error as Error).message }, "admission was not told of final answers");
     }
   }

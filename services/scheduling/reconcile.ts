@@ -23,8 +23,12 @@ const OWING_MS = 5000;
 const CLAIMS_PER_SWEEP_MAX = 500;
 /** The most slots that one sweep compares: ten thousand slots in use have their turn once a minute. */
 const SLOTS_PER_SWEEP_MAX = 500;
+const HOLDS_PER_SLOT_MAX = 50;
+const HOLDS_PER_SWEEP_MAX = 1000;
 const WARM_FOR_MS = 600_000;
 const READ_MS_MAX = 5000;
+/** Below all versions: ends holds, and leaves the free spots as admission knows them. */
+const NO_VERSION = -1n;
 
 /** What the reconciler works with. */
 export interface ReconcilerOptions {
@@ -145,14 +149,13 @@ async function payRows({ store, finishWork, now, logger }: ReconcilerOptions): P
   }
 }
 
-async function rewarm(
-  { redis, gate, now, logger }: ReconcilerOptions,
-  rotation: Rotation,
-): Promise<void> {
+async function rewarm(options: ReconcilerOptions, rotation: Rotation): Promise<void> {
+  const { redis, gate, now, logger } = options;
   const inUse = await redis.listWarm(now() - WARM_FOR_MS);
   const start = inUse.length > 0 ? rotation.next % inUse.length : 0;
   const slots = [...inUse.slice(start), ...inUse.slice(0, start)].slice(0, SLOTS_PER_SWEEP_MAX);
   rotation.next = start + slots.length;
+  await endHolds(options, slots);
   const wrong = await rotation.compare(slots);
   const answers = await Promise.all(
     chunksOf(wrong, SLOTS_PER_READ_MAX).map((part) => gate.warm(part)),
@@ -163,5 +166,36 @@ async function rewarm(
       { driftSpots, slots: wrong.length },
       "admission differed from the rows, and was mended",
     );
+  }
+}
+
+/** Ends holds whose answers are written and have no spots, where nobody told Redis or where Redis forgot: it
+ * came back with an older picture. Those that have spots are ended by warming, together with the count. */
+async function endHolds(
+  { store, redis, logger }: ReconcilerOptions,
+  slots: readonly { slotId: string }[],
+): Promise<void> {
+  const slotIds = slots.map(({ slotId }) => slotId);
+  const holds = (await redis.listHolds(slotIds, HOLDS_PER_SLOT_MAX)).slice(0, HOLDS_PER_SWEEP_MAX);
+  if (holds.length === 0) {
+    return;
+  }
+  const rows = await store.find(holds.map(({ appointmentId }) => appointmentId));
+  const over = holds.filter(({ slotId }, index) => {
+    const row = rows[index];
+    return row && (row.state !== AppointmentState.CONFIRMED || row.slotId !== slotId);
+  });
+  const bySlot = Map.groupBy(over, ({ slotId }) => slotId);
+  const decided = [...bySlot].map(([slotId, theirs]) =>
+    redis.settle(
+      slotId,
+      0,
+      NO_VERSION,
+      theirs.map((wish) => ({ wish, status: "R" })),
+    ),
+  );
+  await Promise.all(decided);
+  if (over.length > 0) {
+    logger.info({ holds: over.length }, "ended holds that were answered");
   }
 }

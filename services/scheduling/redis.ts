@@ -49,6 +49,10 @@ export interface AdmissionWish extends Wish {
   readonly body: string;
 }
 
+/** A hold that no answer has ended. */
+export type Hold = Pick<AdmissionWish, "slotId" | "appointmentId" | "shopperId"> &
+  Pick<AdmissionWish, "partySize" | "body">;
+
 /** What the rows say of a slot, as the scripts take it. */
 export interface SlotPicture {
   readonly tenantId: string;
@@ -106,7 +110,7 @@ export function createRedis(redis: RedisConnection) {
       slotId: string,
       availableSpots: number,
       version: bigint,
-      decided: readonly { wish: AdmissionWish; status: "C" | "R" }[],
+      decided: readonly { wish: Hold; status: "C" | "R" }[],
     ): Promise<void> {
       const args = decided.flatMap(({ wish, status }) => [
         wish.appointmentId,
@@ -174,6 +178,37 @@ export function createRedis(redis: RedisConnection) {
           firstHoldEndsAtMs: endsAtMs === undefined ? undefined : Number(endsAtMs),
         };
       });
+    },
+
+    /** Lists the oldest holds of slots. */
+    async listHolds(slotIds: readonly string[], perSlotMax: number): Promise<Hold[]> {
+      const read = redis.pipeline();
+      for (const slotId of slotIds) {
+        read.zrange(keysOf(slotId)[1], "0", String(perSlotMax - 1));
+      }
+      const held = (await replies(read.exec())) as string[][];
+      const inUse = slotIds.flatMap((slotId, index) => {
+        const appointmentIds = held[index] ?? [];
+        return appointmentIds.length > 0 ? [{ slotId, appointmentIds }] : [];
+      });
+      const readWishes = redis.pipeline();
+      for (const { slotId, appointmentIds } of inUse) {
+        readWishes.hmget(keysOf(slotId)[2], ...appointmentIds);
+      }
+      const wishes = (await replies(readWishes.exec())) as (string | null)[][];
+      return inUse.flatMap(({ slotId, appointmentIds }, index) =>
+        appointmentIds.flatMap((appointmentId, position) => {
+          const wish = /^A(\d+):([^:]*):(.*)$/s.exec(wishes[index]?.[position] ?? "");
+          return wish
+            ? [
+                {
+                  ...{ slotId, appointmentId, shopperId: wish[3] ?? "" },
+                  ...{ partySize: Number(wish[1]), body: wish[2] ?? "" },
+                },
+              ]
+            : [];
+        }),
+      );
     },
 
     /** Notes what is wished under each appointment id, and returns what was noted there before. */

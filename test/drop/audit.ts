@@ -20,10 +20,9 @@ export async function auditSlots(
   slots: readonly DropSlot[],
   { settling }: Clients,
   signal: AbortSignal,
-  settleMs = SETTLE_MS,
+  untilMs = performance.now() + SETTLE_MS,
 ): Promise<Map<string, AuditResult>> {
   const results = new Map<string, AuditResult>();
-  const untilMs = performance.now() + settleMs;
   await runLanes(inOrder(slots), LANES, async ({ storeId, slotId }) => {
     const ask = () =>
       withRetries(() => settling.auditSlot({ storeId, slotId }, { timeoutMs: CALL_MS }), {

@@ -46,6 +46,7 @@ const FACTS: Facts = {
   refusedLater: {},
   endedOtherwise: {},
   confirmed: 300,
+  cancelled: 0,
   unanswered: 0,
   unheard: 0,
   failures: {},

@@ -1,6 +1,8 @@
 // The certificate of a drop: what came of it, and whether every promise was kept. Pure: it judges and
 // formats what was found, so each violation has a test that sees it fail.
 
+import { type ChaosFacts, formatChaos, judgeChaos } from "./chaos/report.ts";
+
 /** A slot's spots as the mesh itself counts them. */
 export interface AuditFacts {
   readonly totalSpots: number;
@@ -54,6 +56,8 @@ export interface Facts {
   /** Shoppers who were let in and ended otherwise, by state. */
   readonly endedOtherwise: Tally;
   readonly confirmed: number;
+  /** Shoppers who were confirmed and gave it back. */
+  readonly cancelled: number;
   /** Shoppers who were let in and have no final answer. */
   readonly unanswered: number;
   /** Shoppers whose first request was never answered. */
@@ -77,18 +81,25 @@ export interface Facts {
   readonly answeredMs: number;
   /** From the first request until all who were let in had their final answer. */
   readonly settledMs: number;
+  /** What was broken meanwhile, and what came of it. If absent, nothing was. */
+  readonly chaos?: ChaosFacts;
 }
 
 /** The one refusal that a drop is made to cause, as outcomes and as refusals name it. */
 export const SOLD_OUT = "sold out";
 
 const SENTENCES_MAX = 40;
+const SLOTS_SHOWN_MAX = 12;
 
 /** Says in sentences which promises were not kept. None: the drop is certified. */
 export function judge(facts: Facts): string[] {
   const { confirmed, codes, redemptions } = facts;
   const accounted =
-    confirmed + sum(facts.refusedLater) + sum(facts.endedOtherwise) + facts.unanswered;
+    confirmed +
+    facts.cancelled +
+    sum(facts.refusedLater) +
+    sum(facts.endedOtherwise) +
+    facts.unanswered;
   return [
     ...facts.slots.flatMap(judgeSlot),
     ...facts.contradictions,
@@ -125,6 +136,7 @@ export function judge(facts: Facts): string[] {
       redemptions.redeemed !== redemptions.tried,
       `${redemptions.redeemed} of ${of(redemptions.tried, "code")} could be redeemed`,
     ),
+    ...(facts.chaos ? judgeChaos(facts.chaos) : []),
   ];
 }
 
@@ -141,6 +153,7 @@ export function formatCertificate(facts: Facts): string {
     "",
     ...formatTimes(facts),
     "",
+    ...(facts.chaos ? [...formatChaos(facts.chaos), ""] : []),
     ...formatVerdict(facts, violations),
   ].join("\n");
 }
@@ -213,6 +226,7 @@ function formatCounts(facts: Facts): string[] {
     ["admitted", facts.admitted],
     ...tallyRows("refused at once", facts.refusedAtOnce),
     ["confirmed", facts.confirmed],
+    ...(facts.chaos ? [["given back by owners", facts.cancelled] as const] : []),
     ...tallyRows("refused after queueing", facts.refusedLater),
     ...tallyRows("ended otherwise", facts.endedOtherwise),
     ["without a final answer", facts.unanswered + facts.unheard],
@@ -245,24 +259,19 @@ export function formatSlots(slots: readonly SlotFacts[]): string[] {
     "Redis free",
     "drift",
   ];
-  const rows = slots.map(({ store, localTime, totalSpots, audit }) => {
+  // Of many slots, those that say something.
+  const shown = slots.length <= SLOTS_SHOWN_MAX ? slots : slots.filter(isNoteworthy);
+  const rows = shown.slice(0, SLOTS_SHOWN_MAX).map(({ store, localTime, totalSpots, audit }) => {
     if ("failure" in audit) {
       return [store, localTime, ...head.slice(2).map(() => "?")];
     }
-    const sold = audit.lockedSpots + audit.claimedSpots;
-    return [
-      store,
-      localTime,
-      `${number(sold)} of ${number(totalSpots)}`,
-      number(audit.availableSpots),
-      number(audit.lockedSpots),
-      number(audit.claimedSpots),
-      number(audit.confirmedAppointments),
-      number(audit.codes),
-      audit.admissionFreeSpots === undefined ? "-" : number(audit.admissionFreeSpots),
-      number(audit.drifts.length),
-    ];
+    return [store, localTime, ...cellsOf(audit, totalSpots)];
   });
+  if (rows.length < slots.length) {
+    const audits = slots.flatMap(({ audit }) => ("failure" in audit ? [] : [audit]));
+    const all = slots.reduce((spots, { totalSpots }) => spots + totalSpots, 0);
+    rows.push([`all ${number(slots.length)} slots`, "", ...cellsOf(addUp(audits), all)]);
+  }
   const widths = head.map((_, column) =>
     Math.max(...[head, ...rows].map((row) => row[column]?.length ?? 0)),
   );
@@ -275,6 +284,41 @@ export function formatSlots(slots: readonly SlotFacts[]): string[] {
       .join("  ")
       .trimEnd();
   return [head, ...rows].map((row) => `  ${format(row)}`);
+}
+
+function cellsOf(audit: AuditFacts, totalSpots: number): string[] {
+  const sold = audit.lockedSpots + audit.claimedSpots;
+  return [
+    `${number(sold)} of ${number(totalSpots)}`,
+    number(audit.availableSpots),
+    number(audit.lockedSpots),
+    number(audit.claimedSpots),
+    number(audit.confirmedAppointments),
+    number(audit.codes),
+    audit.admissionFreeSpots === undefined ? "-" : number(audit.admissionFreeSpots),
+    number(audit.drifts.length),
+  ];
+}
+
+function isNoteworthy({ audit, totalSpots }: SlotFacts): boolean {
+  return "failure" in audit || audit.drifts.length > 0 || audit.claimedSpots !== totalSpots;
+}
+
+function addUp(audits: readonly AuditFacts[]): AuditFacts {
+  const sumOf = (count: (audit: AuditFacts) => number | undefined) =>
+    audits.reduce((total, audit) => total + (count(audit) ?? 0), 0);
+  return {
+    totalSpots: sumOf(({ totalSpots }) => totalSpots),
+    availableSpots: sumOf(({ availableSpots }) => availableSpots),
+    lockedSpots: sumOf(({ lockedSpots }) => lockedSpots),
+    claimedSpots: sumOf(({ claimedSpots }) => claimedSpots),
+    confirmedSpots: sumOf(({ confirmedSpots }) => confirmedSpots),
+    confirmedAppointments: sumOf(({ confirmedAppointments }) => confirmedAppointments),
+    doubledShoppers: sumOf(({ doubledShoppers }) => doubledShoppers),
+    codes: sumOf(({ codes }) => codes),
+    admissionFreeSpots: sumOf(({ admissionFreeSpots }) => admissionFreeSpots),
+    drifts: audits.flatMap(({ drifts }) => drifts),
+  };
 }
 
 function formatTimes({ latencyMs, answeredMs, settledMs, confirmed, sentInLoad }: Facts): string[] {

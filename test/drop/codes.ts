@@ -147,7 +147,8 @@ function faultsOf(code: PickupCode | undefined, shopper: Shopper): string[] {
     code.shopperId !== shopperId && "is of another shopper",
     code.storeId !== slot.storeId && "is of another store",
     code.partySize !== partySize && "is for another number of spots",
-    code.state !== CodeState.LIVE && `is ${nameOf(CodeState, code.state)}`,
+    code.state !== (shopper.isRedeemed ? CodeState.REDEEMED : CodeState.LIVE) &&
+      `is ${nameOf(CodeState, code.state)}`,
   ];
   return faults.filter((fault) => fault !== false);
 }

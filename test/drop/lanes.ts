@@ -2,7 +2,7 @@
 // with the last, and tries again of what a busy mesh refuses. No timer but for those who must wait.
 
 import { durationMs } from "@bufbuild/protobuf/wkt";
-import { RetryInfoSchema } from "#gen/google/rpc/error_details_pb.ts";
+import { ErrorInfoSchema, RetryInfoSchema } from "#gen/google/rpc/error_details_pb.ts";
 import { Code, ConnectError } from "#shared/errors.ts";
 import { backoffMs, sleep } from "#shared/time.ts";
 
@@ -14,6 +14,7 @@ const TRANSIENT = new Set([
   Code.ResourceExhausted,
   Code.Aborted,
 ]);
+const BROKEN = new Set([Code.Canceled, Code.Internal, Code.Unknown]);
 
 /** Does some work for each item that comes next, so many at once. Rejects with the first error, after all
  * lanes ended. A lane ends when nothing comes next; work under way may still make more for its own lane. */
@@ -72,7 +73,12 @@ export async function withRetries<Result>(
 
 /** Says whether the same call can end otherwise in a moment. */
 export function isTransient(error: unknown): boolean {
-  return error instanceof ConnectError && TRANSIENT.has(error.code);
+  if (!(error instanceof ConnectError)) {
+    return false;
+  }
+  // What has no reason was not said by the mesh, but by the connection: it broke.
+  const isOfMesh = error.findDetails(ErrorInfoSchema).length > 0;
+  return TRANSIENT.has(error.code) || (BROKEN.has(error.code) && !isOfMesh);
 }
 
 /** Says whether there was no such thing. */

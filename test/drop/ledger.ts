@@ -2,8 +2,8 @@
 // a request that was sent after that can contradict it, because answers overtake each other on the way.
 //
 // Allowed: SOLD_OUT, then QUEUED (a spot came back). QUEUED, then SOLD_OUT: admission is advisory and may
-// have forgotten; the appointment's own final answer is what counts. Never: two appointments for one
-// request id, and a final answer that is followed by any other.
+// have forgotten; the appointment's own final answer is what counts. CONFIRMED, then CANCELLED by its
+// owner. Never: two appointments for one request id, and a final answer that is followed by any other.
 
 import type { Appointment } from "#gen/slotmesh/scheduling/v1/appointment_pb.ts";
 import {
@@ -33,6 +33,8 @@ export interface Shopper {
   readonly partySize: number;
   /** How often the same request is sent: along with the first, after an answer, and after the end. */
   readonly copies: { readonly together: number; readonly later: number; readonly late: number };
+  /** What they do once they have it. If absent, they keep it. */
+  readonly visit?: "cancel" | "redeem" | "both";
   /** When the first request was sent. */
   sentMs?: number;
   /** When the first answer came. */
@@ -45,8 +47,12 @@ export interface Shopper {
   refusal: RefusalReason;
   /** When the final state came. */
   finalMs?: number;
+  /** When they learnt that it is cancelled, after it was confirmed. */
+  cancelledMs?: number;
   /** Empty until fetched. */
   code: string;
+  /** Whether they have redeemed it. */
+  isRedeemed?: boolean;
 }
 
 /** Names a value of an enum as people read it: "sold out". */
@@ -79,8 +85,19 @@ export interface Ledger {
   contradictions(): string[];
 }
 
+/** What else is done with what is told. */
+export interface LedgerOptions {
+  /** Hears of each shopper's first final answer. */
+  readonly onFinal?: (shopper: Shopper) => void;
+  /** Admission was made to forget: a booking sent again may be told PENDING after its final answer. */
+  readonly isForgetful?: boolean;
+}
+
 /** Makes an empty ledger. */
-export function createLedger(onAdmitted: (shopper: Shopper) => void): Ledger {
+export function createLedger(
+  onAdmitted: (shopper: Shopper) => void,
+  { onFinal = () => {}, isForgetful = false }: LedgerOptions = {},
+): Ledger {
   const counts = { answered: 0, admitted: 0, soldOut: 0, confirmed: 0, final: 0 };
   const sentences: string[] = [];
   let more = 0;
@@ -100,10 +117,7 @@ export function createLedger(onAdmitted: (shopper: Shopper) => void): Ledger {
       return;
     }
     if (shopper.finalMs !== undefined) {
-      const isSame = state === shopper.state && appointment.refusalReason === shopper.refusal;
-      if (!isSame && (isFinal(state) || sentMs > shopper.finalMs)) {
-        contradict(shopper, `was ${stateName(shopper.state)} and then ${stateName(state)}`);
-      }
+      tellAgain(shopper, appointment, sentMs, nowMs);
       return;
     }
     shopper.state = state;
@@ -112,6 +126,28 @@ export function createLedger(onAdmitted: (shopper: Shopper) => void): Ledger {
       shopper.finalMs = nowMs;
       counts.final += 1;
       counts.confirmed += Number(state === AppointmentState.CONFIRMED);
+      onFinal(shopper);
+    }
+  }
+
+  /** Takes a state after the first final one. */
+  function tellAgain(shopper: Shopper, appointment: Appointment, sentMs: number, nowMs: number) {
+    const { state, refusalReason } = appointment;
+    const mayCancel = shopper.visit === "cancel" || shopper.visit === "both";
+    if (state === AppointmentState.CANCELLED && shopper.state === AppointmentState.CONFIRMED) {
+      if (mayCancel) {
+        shopper.state = state;
+        shopper.cancelledMs = nowMs;
+        return;
+      }
+    }
+    const isSame = state === shopper.state && refusalReason === shopper.refusal;
+    const isOvertaken = sentMs <= (shopper.cancelledMs ?? shopper.finalMs ?? 0);
+    const isForgotten = isForgetful && !isFinal(state);
+    const isOlder =
+      isOvertaken && (!isFinal(state) || (mayCancel && state === AppointmentState.CONFIRMED));
+    if (!isSame && !isOlder && !isForgotten) {
+      contradict(shopper, `was ${stateName(shopper.state)} and then ${stateName(state)}`);
     }
   }
 
@@ -120,11 +156,13 @@ export function createLedger(onAdmitted: (shopper: Shopper) => void): Ledger {
       contradict(shopper, "was let in to something else than it asked for");
     }
     const isFirst = shopper.appointmentId === "";
-    tellState(shopper, appointment, sentMs, nowMs);
     if (isFirst) {
       shopper.appointmentId = appointment.appointmentId;
       counts.admitted += 1;
       counts.soldOut -= Number(shopper.outcome === BookingOutcome.SOLD_OUT);
+    }
+    tellState(shopper, appointment, sentMs, nowMs);
+    if (isFirst) {
       onAdmitted(shopper);
     }
   }

@@ -22,6 +22,7 @@ const SUBJECTS = 2 ** 40;
 export interface Mesh {
   /** The SLOTMESH_* variables that reach it. */
   readonly env: MeshEnv;
+  readonly dataFolder: string;
   /** Stops it, if it was started here. */
   stop(): Promise<void>;
 }
@@ -38,11 +39,11 @@ export async function openMesh(options: {
   const running = findRunningStack(dataFolder);
   if (running) {
     options.say(`using the mesh that runs with ${dataFolder}`);
-    return { env: running.env, stop: async () => {} };
+    return { env: running.env, dataFolder, stop: async () => {} };
   }
   options.say(`no mesh runs with ${dataFolder}: starting one, to be stopped at the end`);
   const stack = await startStack(options);
-  return { env: stack.env, stop: () => stack.stop() };
+  return { env: stack.env, dataFolder: stack.dataFolder, stop: () => stack.stop() };
 }
 
 /** What a drop calls. */

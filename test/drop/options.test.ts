@@ -12,7 +12,31 @@ it("has the defaults of the source document: 100 spots in each of three stores",
     redeem: 10,
     timeoutSeconds: 120,
     seed: expect.any(Number),
+    isChaos: false,
+    randomFaults: 8,
+    pauseSeconds: 5,
+    keepsHistory: false,
   });
+});
+
+it("sends smaller waves with --chaos, and breaks what it is told to", () => {
+  expect(parseOptions(["--chaos", "--spots=7"])).toMatchObject({
+    isChaos: true,
+    shoppers: 200,
+    spots: 7,
+  });
+  expect(
+    parseOptions(["--chaos", "--faults", "kill:kafka, pause:mysqld,cut:redis"])?.faults,
+  ).toEqual([
+    { kind: "kill", part: "kafka" },
+    { kind: "pause", part: "mysqld" },
+    { kind: "cut", part: "redis" },
+  ]);
+  for (const wrong of ["kill", "burn:kafka", "cut:kafka", "kill:kafka:9", ""]) {
+    expect(() => parseOptions(["--faults", wrong])).toThrow(
+      `--faults has "${wrong}": wanted kill:<part>, pause:<part>, cut:redis or flush:redis`,
+    );
+  }
 });
 
 it("reads what is given, and nothing if help is wanted", () => {
@@ -22,7 +46,9 @@ it("reads what is given, and nothing if help is wanted", () => {
     seed: 0,
   });
   expect(parseOptions(["--help"])).toBeUndefined();
-  expect(HELP).toContain("--shoppers       how many come (1 to 200000, default 5000)");
+  expect(HELP).toContain(
+    "--shoppers       how many come (1 to 200000, default 5000, with --chaos 200)",
+  );
 });
 
 it.each(["0", "-1", "1.5", "x", "", "200001"])("refuses --shoppers %j", (text) => {

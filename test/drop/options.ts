@@ -1,8 +1,10 @@
 // The command line of `npm run drop`: numbers within bounds, and a help that is made of the same table.
+// With --chaos some numbers are those of a wave, and smaller: there is a wave of shoppers for each fault.
 
 import { parseArgs } from "node:util";
 import { environmentHelp } from "../../deploy/stack/config.ts";
 import { helpLine, type NumberOption, readNumber } from "../numbers.ts";
+import { type Fault, parseFaults } from "./chaos/plan.ts";
 
 const SEED_MAX = 2 ** 31 - 1;
 
@@ -17,12 +19,29 @@ export interface DropOptions {
   readonly redeem: number;
   readonly timeoutSeconds: number;
   readonly seed: number;
+  /** Breaks the mesh while the drop runs. */
+  readonly isChaos: boolean;
+  /** How many faults come at random, after each in turn. */
+  readonly randomFaults: number;
+  readonly pauseSeconds: number;
+  /** These faults instead of the whole plan. */
+  readonly faults?: readonly Fault[];
+  /** Keeps the history of what clients saw, whatever the outcome. */
+  readonly keepsHistory: boolean;
 }
 
-const NUMBERS: Readonly<Record<keyof DropOptions, NumberOption>> = {
+type NumberName = {
+  [Name in keyof DropOptions]-?: DropOptions[Name] extends number ? Name : never;
+}[keyof DropOptions];
+
+/** A number, and its default with --chaos where that is another. */
+type DropNumber = NumberOption & { readonly inChaos?: number };
+
+const NUMBERS: Readonly<Record<NumberName, DropNumber>> = {
   shoppers: {
     flag: "shoppers",
     fallback: 5000,
+    inChaos: 200,
     min: 1,
     max: 200_000,
     help: "how many come",
@@ -30,6 +49,7 @@ const NUMBERS: Readonly<Record<keyof DropOptions, NumberOption>> = {
   spots: {
     flag: "spots",
     fallback: 100,
+    inChaos: 60,
     min: 1,
     max: 100_000,
     help: "how many spots each slot has",
@@ -44,6 +64,7 @@ const NUMBERS: Readonly<Record<keyof DropOptions, NumberOption>> = {
   duplicates: {
     flag: "duplicates",
     fallback: 3,
+    inChaos: 2,
     min: 1,
     max: 10,
     help: "each shopper sends the same request 1 to N times",
@@ -58,6 +79,7 @@ const NUMBERS: Readonly<Record<keyof DropOptions, NumberOption>> = {
   partyMax: {
     flag: "party-max",
     fallback: 1,
+    inChaos: 2,
     min: 1,
     max: 100,
     help: "each shopper wants 1 to N spots",
@@ -72,6 +94,7 @@ const NUMBERS: Readonly<Record<keyof DropOptions, NumberOption>> = {
   timeoutSeconds: {
     flag: "timeout",
     fallback: 120,
+    inChaos: 480,
     min: 1,
     max: 3600,
     help: "seconds until everyone must have a final answer",
@@ -80,9 +103,30 @@ const NUMBERS: Readonly<Record<keyof DropOptions, NumberOption>> = {
     flag: "seed",
     min: 0,
     max: SEED_MAX,
-    help: "who wants what and sends when; the certificate says it (default: random)",
+    help: "who wants what and sends when, and the plan of faults; the certificate says it (default: random)",
+  },
+  randomFaults: {
+    flag: "random-faults",
+    fallback: 8,
+    min: 0,
+    max: 200,
+    help: "with --chaos: how many faults come at random, after each in turn",
+  },
+  pauseSeconds: {
+    flag: "pause",
+    fallback: 5,
+    min: 1,
+    max: 30,
+    help: "with --chaos: how many seconds a part is paused",
   },
 };
+
+const OTHERS = {
+  chaos: { type: "boolean" },
+  faults: { type: "string" },
+  history: { type: "boolean" },
+  help: { type: "boolean" },
+} as const;
 
 /** What `--help` prints. */
 export const HELP = `npm run drop -- [options]
@@ -93,7 +137,14 @@ believes must agree. Uses the mesh that runs with the same data folder; where no
 and stops it at the end. Exit code 0: certified, 1: failed, 2: wrong options, 130: interrupted.
 
 Options:
-${Object.values(NUMBERS).map(helpLine).join("\n")}
+${Object.values(NUMBERS).map(chaosHelpLine).join("\n")}
+  --chaos          kills and pauses every process of the mesh while the drop runs, cuts the tail of Redis's
+                   file and flushes it: each in turn, then some at random. For each fault comes a wave:
+                   --shoppers people for --slots new slots; some winners cancel, some redeem. In the end
+                   all is as certified as without, and what clients saw is compared with the rows
+  --faults         with --chaos: these instead, as in kill:kafka,pause:mysqld,cut:redis,flush:redis
+  --history        with --chaos: keeps what clients saw in run/drop-history-<run>.jsonl of the data folder;
+                   a failed run always does
   --help           this text
 
 ${environmentHelp()}`;
@@ -103,14 +154,31 @@ export function parseOptions(args?: readonly string[]): DropOptions | undefined 
   const flags = Object.values(NUMBERS).map(({ flag }) => [flag, { type: "string" }] as const);
   const { values } = parseArgs({
     ...(args && { args: [...args] }),
-    options: { ...Object.fromEntries(flags), help: { type: "boolean" } },
+    options: { ...Object.fromEntries(flags), ...OTHERS },
   }) as { values: Record<string, string | boolean | undefined> };
   if (values.help) {
     return undefined;
   }
-  const read = ([name, option]: [string, NumberOption]) => [
+  const isChaos = values.chaos === true;
+  const read = ([name, option]: [string, DropNumber]) => [
     name,
-    readNumber(option, values[option.flag] as string | undefined),
+    readNumber(isChaos ? inChaos(option) : option, values[option.flag] as string | undefined),
   ];
-  return Object.fromEntries(Object.entries(NUMBERS).map(read)) as unknown as DropOptions;
+  return {
+    ...(Object.fromEntries(Object.entries(NUMBERS).map(read)) as Record<NumberName, number>),
+    isChaos,
+    keepsHistory: values.history === true,
+    ...(values.faults !== undefined && { faults: parseFaults(values.faults as string) }),
+  };
+}
+
+function inChaos(option: DropNumber): NumberOption {
+  const fallback = option.inChaos ?? option.fallback;
+  return { ...option, ...(fallback !== undefined && { fallback }) };
+}
+
+function chaosHelpLine(option: DropNumber): string {
+  const help =
+    option.inChaos === undefined ? option.help : `${option.help}; with --chaos ${option.inChaos}`;
+  return helpLine({ ...option, help });
 }

@@ -2,15 +2,15 @@
 // redeems codes, audits the slots, and returns what was found. What to think of it is certificate.ts.
 
 import { randomBytes } from "node:crypto";
-import { AppointmentState, RefusalReason } from "#gen/slotmesh/scheduling/v1/appointment_pb.ts";
-import { BookingOutcome } from "#gen/slotmesh/scheduling/v1/scheduling_service_pb.ts";
+import { AppointmentState } from "#gen/slotmesh/scheduling/v1/appointment_pb.ts";
 import type { MeshEnv } from "../../deploy/stack/demo.ts";
 import { createFollower } from "./answers.ts";
-import { type AuditResult, auditSlots } from "./audit.ts";
-import { type Facts, type SlotFacts, SOLD_OUT } from "./certificate.ts";
+import { auditSlots } from "./audit.ts";
+import type { Facts } from "./certificate.ts";
 import { fetchCodes, redeemCodes } from "./codes.ts";
+import { countShoppers, factsOfSlots, timesOf } from "./facts.ts";
 import { isNotFound, isTransient, withRetries } from "./lanes.ts";
-import { createLedger, type DropSlot, nameOf, type Shopper } from "./ledger.ts";
+import { createLedger } from "./ledger.ts";
 import { type Clients, connect } from "./mesh.ts";
 import type { DropOptions } from "./options.ts";
 import { showProgress } from "./progress.ts";
@@ -32,8 +32,7 @@ export async function runDrop(
     say,
   }: { signal: AbortSignal; output: NodeJS.WriteStream; say: (line: string) => void },
 ): Promise<Facts> {
-  const day = new Date().toISOString().slice(0, 10).replaceAll("-", "");
-  const runId = `${day}-${randomBytes(RUN_ID_BYTES).toString("hex")}`;
+  const runId = newRunId();
   const clients = await connect(env);
   try {
     // 1. The slots, and channels that are open before the first request is timed.
@@ -70,7 +69,7 @@ export async function runDrop(
     return {
       runId,
       ...options,
-      ...tell(shoppers),
+      ...countShoppers(shoppers),
       sent: counts.sent,
       sentInLoad,
       retries: counts.retries,
@@ -82,12 +81,18 @@ export async function runDrop(
         faults,
       },
       redemptions,
-      slots: slotFacts(slots, shoppers, audits),
-      ...times(shoppers),
+      slots: factsOfSlots(slots, shoppers, audits),
+      ...timesOf(shoppers),
     };
   } finally {
     clients.close();
   }
+}
+
+/** Names a run: the day, and what no other run of the day has. */
+export function newRunId(): string {
+  const day = new Date().toISOString().slice(0, 10).replaceAll("-", "");
+  return `${day}-${randomBytes(RUN_ID_BYTES).toString("hex")}`;
 }
 
 /** Opens the channels, and lets every part see the token once. */
@@ -109,107 +114,4 @@ export async function warm(clients: Clients, signal: AbortSignal): Promise<void>
       }),
     ),
   );
-}
-
-/** Counts what became of everyone. */
-function tell(shoppers: readonly Shopper[]) {
-  const admitted = shoppers.filter(({ appointmentId }) => appointmentId !== "");
-  const final = admitted.filter(({ finalMs }) => finalMs !== undefined);
-  const inState = (state: AppointmentState) => final.filter((shopper) => shopper.state === state);
-  const confirmed = inState(AppointmentState.CONFIRMED);
-  const refused = inState(AppointmentState.REFUSED);
-  const others = final.filter(
-    ({ state }) => state !== AppointmentState.CONFIRMED && state !== AppointmentState.REFUSED,
-  );
-  const atOnce = shoppers.filter(
-    ({ appointmentId, answeredMs }) => appointmentId === "" && answeredMs !== undefined,
-  );
-  return {
-    admitted: admitted.length,
-    confirmed: confirmed.length,
-    refusedAtOnce: tally(atOnce, ({ outcome }) => nameOf(BookingOutcome, outcome)),
-    refusedLater: tally(refused, ({ refusal }) => nameOf(RefusalReason, refusal)),
-    endedOtherwise: tally(others, ({ state }) => nameOf(AppointmentState, state)),
-    unanswered: admitted.length - final.length,
-    unheard: shoppers.filter(({ answeredMs }) => answeredMs === undefined).length,
-  };
-}
-
-function tally(shoppers: readonly Shopper[], nameIt: (shopper: Shopper) => string) {
-  const groups = Map.groupBy(shoppers, nameIt);
-  return Object.fromEntries([...groups].map(([name, group]) => [name, group.length]));
-}
-
-/** Tells of each slot what its shoppers were told and what the mesh counts. */
-export function slotFacts(
-  slots: readonly DropSlot[],
-  shoppers: readonly Shopper[],
-  audits: ReadonlyMap<string, AuditResult>,
-): SlotFacts[] {
-  const bySlot = Map.groupBy(shoppers, ({ slot }) => slot.slotId);
-  return slots.map((slot) => {
-    const mine = bySlot.get(slot.slotId) ?? [];
-    const confirmed = mine.filter(({ state }) => state === AppointmentState.CONFIRMED);
-    const refused = mine.filter(isSoldOut).map(({ partySize }) => partySize);
-    return {
-      store: slot.storeName,
-      localTime: formatTime(slot),
-      totalSpots: slot.totalSpots,
-      wantedSpots: spotsOf(mine),
-      ...(refused.length > 0 && {
-        smallestRefused: refused.reduce((least, size) => Math.min(least, size)),
-      }),
-      confirmedSpots: spotsOf(confirmed),
-      confirmedShoppers: confirmed.length,
-      audit: audits.get(slot.slotId) ?? { failure: "it was not asked" },
-    };
-  });
-}
-
-function isSoldOut(shopper: Shopper): boolean {
-  return shopper.appointmentId === ""
-    ? nameOf(BookingOutcome, shopper.outcome) === SOLD_OUT
-    : shopper.state === AppointmentState.REFUSED && shopper.refusal === RefusalReason.SOLD_OUT;
-}
-
-function spotsOf(shoppers: readonly Shopper[]): number {
-  return shoppers.reduce((spots, { partySize }) => spots + partySize, 0);
-}
-
-function formatTime({ startMs, timeZone }: DropSlot): string {
-  return new Intl.DateTimeFormat("en-US", {
-    timeZone,
-    weekday: "short",
-    year: "numeric",
-    month: "short",
-    day: "numeric",
-    hour: "numeric",
-    minute: "2-digit",
-    timeZoneName: "short",
-  }).format(startMs);
-}
-
-function times(
-  shoppers: readonly Shopper[],
-): Pick<Facts, "latencyMs" | "answeredMs" | "settledMs"> {
-  let first = Number.POSITIVE_INFINITY;
-  let lastAnswer = 0;
-  let lastFinal = 0;
-  const latencies = new Float64Array(shoppers.length);
-  let answered = 0;
-  for (const { sentMs, answeredMs, finalMs } of shoppers) {
-    first = Math.min(first, sentMs ?? first);
-    if (sentMs !== undefined && answeredMs !== undefined) {
-      latencies[answered++] = answeredMs - sentMs;
-      lastAnswer = Math.max(lastAnswer, answeredMs);
-    }
-    lastFinal = Math.max(lastFinal, finalMs ?? 0);
-  }
-  const sorted = latencies.subarray(0, answered).sort();
-  const at = (share: number) => sorted[Math.ceil(share * answered) - 1] ?? 0;
-  return {
-    latencyMs: { p50: at(0.5), p99: at(0.99), max: at(1) },
-    answeredMs: Math.max(0, lastAnswer - first),
-    settledMs: Math.max(0, lastFinal - first),
-  };
 }

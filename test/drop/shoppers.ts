@@ -9,6 +9,7 @@ import {
   type SchedulingService,
 } from "#gen/slotmesh/scheduling/v1/scheduling_service_pb.ts";
 import type { MeshClient } from "#shared/client.ts";
+import { sleep } from "#shared/time.ts";
 import { inOrder, nameOfError, runLanes, withRetries } from "./lanes.ts";
 import type { DropSlot, Ledger, Shopper } from "./ledger.ts";
 import type { DropOptions } from "./options.ts";
@@ -43,7 +44,12 @@ export interface LoadOptions {
 export function planShoppers(
   runId: string,
   slots: readonly DropSlot[],
-  { shoppers, partyMax, duplicates, seed }: DropOptions,
+  {
+    shoppers,
+    partyMax,
+    duplicates,
+    seed,
+  }: Pick<DropOptions, "shoppers" | "partyMax" | "duplicates" | "seed">,
 ): Shopper[] {
   const random = createRandom(seed);
   const below = (bound: number) => Math.floor(random() * bound);
@@ -98,9 +104,41 @@ export async function sendLate(shoppers: readonly Shopper[], options: LoadOption
   const late = shoppers.flatMap((shopper) =>
     Array.from({ length: shopper.copies.late }, () => shopper),
   );
-  const take = inOrder(late);
+  await sendOnce(late, options);
+}
+
+/** Sends one more request of each. */
+export async function sendOnce(shoppers: readonly Shopper[], options: LoadOptions): Promise<void> {
+  const take = inOrder(shoppers);
   const next = () => (isOver(options) ? undefined : take());
   await runLanes(next, options.concurrency, createSend(options));
+}
+
+/** Sends everyone's first requests, and the copies that do not come at the end, spread evenly over a time:
+ * so that there are requests in flight whenever something happens. */
+export async function sendSpread(
+  shoppers: readonly Shopper[],
+  spreadMs: number,
+  seed: number,
+  options: LoadOptions,
+): Promise<void> {
+  const random = createRandom(seed + 1);
+  const startedMs = performance.now();
+  const sends = shoppers.flatMap((shopper) => {
+    const { together, later } = shopper.copies;
+    const firstMs = startedMs + random() * spreadMs;
+    return [
+      ...Array.from({ length: 1 + together }, () => ({ shopper, atMs: firstMs })),
+      ...Array.from({ length: later }, () => ({ shopper, atMs: firstMs + random() * spreadMs })),
+    ];
+  });
+  const take = inOrder(sends.sort((one, other) => one.atMs - other.atMs));
+  const next = () => (isOver(options) ? undefined : take());
+  const send = createSend(options);
+  await runLanes(next, options.concurrency, async ({ shopper, atMs }, lane) => {
+    await sleep(Math.max(0, atMs - performance.now()), options.signal);
+    await send(shopper, lane);
+  });
 }
 
 /** Nothing more is sent then; who was not heard is in the certificate. */

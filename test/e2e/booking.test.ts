@@ -180,6 +180,23 @@ test("a cancelled spot is sold again, its code is dead, and cancelling twice cha
   expect(await audit(slot)).toMatchObject({ confirmedSpots: 1, drifts: [] });
 });
 
+test("a request that comes again after its cancel is told so, and keeps no spot from others", async () => {
+  const { slots } = await openStore(operator, [{ totalSpots: 1 }]);
+  const slot = slots[0] as Slot;
+  const shopper = await as("shopper", tenantId);
+  const wish = wishOf(slot);
+  const booked = await shopper.scheduling.bookAppointment(wish);
+  const appointmentId = booked.appointment?.appointmentId as string;
+  await finalOf(shopper, appointmentId);
+  await shopper.scheduling.cancelAppointment({ appointmentId });
+  expect(await shopper.scheduling.bookAppointment(wish)).toMatchObject({
+    outcome: BookingOutcome.ALREADY_YOURS,
+    appointment: { appointmentId, state: CANCELLED },
+  });
+  const next = await as("shopper", tenantId);
+  expect((await next.scheduling.bookAppointment(wishOf(slot))).outcome).toBe(BookingOutcome.QUEUED);
+});
+
 test("cancelling at once after booking ends in one final state and loses no spot", async () => {
   const { slots } = await openStore(operator, [{ totalSpots: 30 }]);
   const slot = slots[0] as Slot;

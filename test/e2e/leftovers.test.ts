@@ -14,7 +14,9 @@ import { createMeshClient } from "#shared/client.ts";
 import { type Database, openDatabase } from "#shared/mysql.ts";
 import { openRedis, redisReady } from "#shared/redis.ts";
 import { silentLogger, testConfig, uniqueTenant } from "#shared/testing.ts";
-import { appointmentIdOf } from "../../services/scheduling/domain.ts";
+import { createGate } from "../../services/scheduling/admission.ts";
+import { appointmentIdOf, bodyOf } from "../../services/scheduling/domain.ts";
+import { createRedis } from "../../services/scheduling/redis.ts";
 import { createStore } from "../../services/scheduling/store.ts";
 import { as, finalOf, openStore, type Person } from "./mesh.ts";
 
@@ -110,6 +112,61 @@ describe.concurrent("left behind:", () => {
     await expect
       .poll(() => auditOf(slot), WAIT)
       .toMatchObject({ availableSpots: 1, claimedSpots: 0, drifts: [] });
+  });
+
+  test("a hold whose answer is written is given back", async ({ expect }) => {
+    const { slots } = await openStore(operator, [{ totalSpots: 1 }]);
+    const slot = slots[0] as Slot;
+    const { storeId, slotId } = slot;
+    const shopperId = randomUUID();
+    const wish = { storeId, slotId, shopperId, requestId: "r" };
+    const booked = await operator.scheduling.bookAppointment(wish);
+    const appointmentId = booked.appointment?.appointmentId as string;
+    await finalOf(operator, appointmentId);
+    await operator.scheduling.cancelAppointment({ appointmentId });
+
+    // As Redis does that comes back without its last second: the hold is there again.
+    const connection = openRedis(config.redisUrl, silentLogger());
+    await redisReady(connection, 5000);
+    const again = { appointmentId, tenantId, shopperId, storeId, slotId, partySize: 1 };
+    const asked = [{ ...again, body: bodyOf(again) }];
+    const { freeSpots } = await createRedis(connection).admit(slotId, asked, 120_000, 0);
+    connection.disconnect();
+    expect(freeSpots).toBe(0);
+
+    await expect
+      .poll(() => auditOf(slot), WAIT)
+      .toMatchObject({ availableSpots: 1, admissionFreeSpots: 1, drifts: [] });
+  });
+
+  test("a winner whom Redis forgot is not told that it is sold out", async ({ expect }) => {
+    const { slots } = await openStore(operator, [{ totalSpots: 1 }]);
+    const slot = slots[0] as Slot;
+    const { storeId, slotId } = slot;
+    const shopperId = randomUUID();
+    const wish = { storeId, slotId, shopperId, requestId: "r" };
+    const booked = await operator.scheduling.bookAppointment(wish);
+    const appointmentId = booked.appointment?.appointmentId as string;
+    await finalOf(operator, appointmentId);
+
+    const connection = openRedis(config.redisUrl, silentLogger());
+    await redisReady(connection, 5000);
+    const gate = createGate({
+      ...{ claims, holdMs: 1000, now: Date.now, logger: silentLogger() },
+      redis: createRedis(connection),
+    });
+    const asked = { appointmentId, tenantId, shopperId, storeId, slotId, partySize: 1 };
+    const forget = () =>
+      connection.del(`scheduling:{${slotId}}:wishes`, `scheduling:{${slotId}}:shoppers`);
+    await forget();
+    expect(await gate.admit(asked)).toEqual({ kind: "already-yours", detail: "C" });
+    await forget();
+    gate.distrust();
+    expect(await gate.admit(asked)).toEqual({ kind: "already-yours", detail: "C" });
+    expect(await gate.admit({ ...asked, appointmentId: `${"0".repeat(32)}00` })).toMatchObject({
+      kind: "user-limit",
+    });
+    connection.disconnect();
   });
 
   test("a slot that Redis lost is made anew from the rows, winners and all", async ({ expect }) => {
