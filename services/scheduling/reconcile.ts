@@ -43,20 +43,29 @@ interface Rotation {
   next: number;
 }
 
+/** Makes the sweep, which settles old claims, pays what rows owe, and compares admission with the rows. */
+export function createSweep(options: ReconcilerOptions): () => Promise<void> {
+  const rotation: Rotation = { next: 0 };
+  return () => sweep(options, rotation);
+}
+
 /** Starts to sweep every few seconds. */
-export function startReconciler(options: ReconcilerOptions): { stop(): Promise<void> } {
+export function startReconciler(
+  options: ReconcilerOptions,
+  random: () => number = Math.random,
+): { stop(): Promise<void> } {
   const owner = randomUUID();
   const stopping = new AbortController();
-  const rotation: Rotation = { next: 0 };
+  const sweepOnce = createSweep(options);
   const { redis, logger } = options;
 
   async function loop(): Promise<void> {
     while (!stopping.signal.aborted) {
-      await sleep(SWEEP_MS * (0.75 + Math.random() / 2), stopping.signal);
+      await sleep(SWEEP_MS * (0.75 + random() / 2), stopping.signal);
       // Without Redis there is no lease; sweeping twice is better than not at all.
       const isOurs = await redis.leaseSweeper(owner, LEASE_MS).catch(() => true);
       if (isOurs && !stopping.signal.aborted) {
-        await sweep(options, rotation).catch((error: unknown) =>
+        await sweepOnce().catch((error: unknown) =>
           logger.warn({ cause: (error as Error).message }, "a sweep failed: again soon"),
         );
       }
@@ -72,7 +81,6 @@ export function startReconciler(options: ReconcilerOptions): { stop(): Promise<v
   };
 }
 
-/** Sweeps once: settles old claims, pays what rows owe, and compares admission with the rows. */
 async function sweep(options: ReconcilerOptions, rotation: Rotation): Promise<void> {
   const outcomes = await Promise.allSettled([
     settleClaims(options),
