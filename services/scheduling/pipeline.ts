@@ -23,7 +23,15 @@ import type { Logger } from "#shared/log.ts";
 import { toMs, toTimestamp } from "#shared/time.ts";
 import type { Gate } from "./admission.ts";
 import type { ClaimsClient, IssuingClient } from "./clients.ts";
-import { bodyHashOf, CODE_GRACE_MS, nextStep, type Row, rowOfClaim, type Wish } from "./domain.ts";
+import {
+  bodyHashOf,
+  CODE_GRACE_MS,
+  nextStep,
+  type Row,
+  rowOfClaim,
+  type Wish,
+  wishOfClaim,
+} from "./domain.ts";
 import type { Booking } from "./events.ts";
 import type { SchedulingRedis } from "./redis.ts";
 import type { SchedulingStore } from "./store.ts";
@@ -41,7 +49,7 @@ export interface PipelineOptions {
   readonly logger: Logger;
 }
 
-/** A claim that T1 answered, with the wish it is for. */
+/** A claim that T1 answered, with the wish it is for by its own word. */
 export interface Claimed {
   readonly wish: Wish;
   readonly claim: Pick<Claim, "state" | "refusal">;
@@ -78,11 +86,10 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       },
       step,
     );
-    const claimed = unique.map((wish, index) => ({
-      wish,
-      claim: taken.claims[index] as Claim,
-      admittedAtMs: wish.admittedAtMs,
-    }));
+    const claimed = unique.map(({ admittedAtMs }, index) => {
+      const claim = taken.claims[index] as Claim;
+      return { wish: wishOfClaim(claim), claim, admittedAtMs };
+    });
     await finish(claimed, taken.stocks);
   }
 

@@ -10,7 +10,7 @@ import { sleep, toMs } from "#shared/time.ts";
 import type { Gate } from "./admission.ts";
 import type { FinishWork } from "./cancel.ts";
 import type { ClaimsClient } from "./clients.ts";
-import { type Row, type Wish, WORK_RELEASE } from "./domain.ts";
+import { type Row, WORK_RELEASE, wishOfClaim } from "./domain.ts";
 import type { Claimed, Pipeline } from "./pipeline.ts";
 import type { SchedulingRedis } from "./redis.ts";
 import type { SchedulingStore } from "./store.ts";
@@ -101,17 +101,9 @@ async function settleClaims({ store, claims, pipeline, now, logger }: Reconciler
   if (unsettled.length === 0) {
     return;
   }
-  const claimed = unsettled.map(({ key, tenantId, shopperId, partySize, takeTime }): Claimed => {
-    const wish: Wish = {
-      appointmentId: key?.appointmentId ?? "",
-      storeId: key?.storeId ?? "",
-      slotId: key?.slotId ?? "",
-      tenantId,
-      shopperId,
-      partySize,
-    };
+  const claimed = unsettled.map((stored): Claimed => {
     const claim = { state: ClaimState.LOCKED, refusal: ClaimRefusal.UNSPECIFIED };
-    return { wish, claim, admittedAtMs: toMs(takeTime) ?? now() };
+    return { wish: wishOfClaim(stored), claim, admittedAtMs: toMs(stored.takeTime) ?? now() };
   });
   const slots = [...new Map(claimed.map(({ wish }) => [wish.slotId, wish])).values()];
   const stocks = (
