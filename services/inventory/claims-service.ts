@@ -102,5 +102,6 @@ function toSlotTaken(taken: readonly Taken[]) {
     ...(slot && { stock: toStockMessage(slot) }),
     states: taken.map(({ claim }) => claim.state),
     refusals: taken.map(({ claim }) => claim.refusal),
+    partySizes: taken.map(({ claim }) => claim.partySize),
   };
 }

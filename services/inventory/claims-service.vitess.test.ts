@@ -52,9 +52,14 @@ describe("claims", () => {
       ],
     };
     const taken = await call<TakeSpotsResponse>(scheduling, "takeSpots", request);
-    expect(taken.slots.map(({ states, refusals }) => ({ states, refusals }))).toEqual([
-      { states: [1, 4, 1, 1], refusals: [0, 1, 0, 0] },
-      { states: [4], refusals: [3] },
+    const answers = taken.slots.map(({ states, refusals, partySizes }) => ({
+      states,
+      refusals,
+      partySizes,
+    }));
+    expect(answers).toEqual([
+      { states: [1, 4, 1, 1], refusals: [0, 1, 0, 0], partySizes: [1, 2, 1, 1] },
+      { states: [4], refusals: [3], partySizes: [1] },
     ]);
     expect(taken.slots[0]?.stock).toMatchObject({
       slot: { slotId: slot.slotId, availableSpots: 0, endTime: toTimestamp(slot.endsAtMs) },

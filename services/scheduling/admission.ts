@@ -11,6 +11,7 @@
 import { createBatcher } from "#shared/batch.ts";
 import { Code, meshError } from "#shared/errors.ts";
 import type { Logger } from "#shared/log.ts";
+import type { Timers } from "#shared/time.ts";
 import type { ClaimsClient } from "./clients.ts";
 import { toPicture } from "./clients.ts";
 import { bodyOf, type Wish } from "./domain.ts";
@@ -59,8 +60,10 @@ export function createGate(options: {
   readonly holdMs: number;
   readonly now: () => number;
   readonly logger: Logger;
+  /** What waits for a batch. If absent, Node's timers. */
+  readonly timers?: Timers;
 }): Gate {
-  const { redis, claims, holdMs, now } = options;
+  const { redis, claims, holdMs, now, timers } = options;
   const flags = new Map<string, Flag>();
   const batchers = new Map<string, (wish: AdmissionWish) => Promise<Admission>>();
   const warming = new Map<string, Promise<boolean>>();
@@ -100,6 +103,7 @@ export function createGate(options: {
         batchesMax: SCRIPTS_PER_SLOT_MAX,
         waitingMax: WAITING_PER_SLOT_MAX,
         lingerMs: 0,
+        timers,
       });
       batchers.set(slotId, batcher);
     }

@@ -3,6 +3,7 @@
 
 import { CodeState } from "#gen/slotmesh/codes/v1/code_pb.ts";
 import { createBatcher } from "#shared/batch.ts";
+import { nodeTimers, type Timers } from "#shared/time.ts";
 import type { IssuingClient } from "./clients.ts";
 import type { Row } from "./domain.ts";
 import type { SchedulingStore } from "./store.ts";
@@ -24,8 +25,13 @@ export interface Answers {
   hear(appointmentIds: readonly string[]): void;
 }
 
-/** Makes the waiting room of a process. */
-export function createAnswers(store: SchedulingStore, issuing: IssuingClient): Answers {
+/** Makes the waiting room of a process. Timers and random are Node's unless given. */
+export function createAnswers(
+  store: SchedulingStore,
+  issuing: IssuingClient,
+  options: { readonly timers?: Timers; readonly random?: () => number } = {},
+): Answers {
+  const { timers = nodeTimers, random = Math.random } = options;
   const waiting = new Map<string, Set<() => void>>();
   const find = createBatcher<string, Row | undefined>({
     run: async (ids) => {
@@ -38,6 +44,7 @@ export function createAnswers(store: SchedulingStore, issuing: IssuingClient): A
     batchesMax: READS_MAX,
     waitingMax: WAITING_MAX,
     lingerMs: 1,
+    timers,
   });
   const hasCode = createBatcher<string, boolean>({
     run: async (appointmentIds) => {
@@ -48,6 +55,7 @@ export function createAnswers(store: SchedulingStore, issuing: IssuingClient): A
     batchesMax: READS_MAX,
     waitingMax: WAITING_MAX,
     lingerMs: 1,
+    timers,
   });
   return {
     find,
@@ -62,7 +70,7 @@ export function createAnswers(store: SchedulingStore, issuing: IssuingClient): A
     wait: (id, signal) =>
       new Promise((resolve) => {
         const wake = () => {
-          clearTimeout(timer);
+          stopTimer();
           signal.removeEventListener("abort", wake);
           const others = waiting.get(id);
           others?.delete(wake);
@@ -72,7 +80,7 @@ export function createAnswers(store: SchedulingStore, issuing: IssuingClient): A
           resolve();
         };
         // Spread, so that those who missed the same message do not all look in the same moment.
-        const timer = setTimeout(wake, LOOK_AGAIN_MS * (0.5 + Math.random()));
+        const stopTimer = timers.after(LOOK_AGAIN_MS * (0.5 + random()), wake);
         signal.addEventListener("abort", wake);
         const others = waiting.get(id) ?? new Set();
         others.add(wake);

@@ -12,6 +12,7 @@ import { createBatcher } from "#shared/batch.ts";
 import { Code, isTransient, meshError } from "#shared/errors.ts";
 import type { RateLimiter } from "#shared/limiter.ts";
 import type { Logger } from "#shared/log.ts";
+import type { Timers } from "#shared/time.ts";
 import type { Gate } from "./admission.ts";
 import type { Answers } from "./answers.ts";
 import { bodyOf, isSameWish, type Row, type Wish } from "./domain.ts";
@@ -47,6 +48,8 @@ export function createBook(options: {
   readonly unguarded: RateLimiter;
   readonly now: () => number;
   readonly logger: Logger;
+  /** What waits for a batch. If absent, Node's timers. */
+  readonly timers?: Timers;
 }): Book {
   const { gate, redis, queue, answers, unguarded, now, logger } = options;
   const queueing = new Map<string, Promise<void>>();
@@ -57,6 +60,7 @@ export function createBook(options: {
     batchesMax: NOTE_TRIPS_MAX,
     waitingMax: NOTES_WAITING_MAX,
     lingerMs: 0,
+    timers: options.timers,
   });
 
   /** Puts a wish into the queue, once for all who ask for it in this process. */

@@ -10,7 +10,11 @@
 // CANCELLED or EXPIRED.
 
 import { hash } from "node:crypto";
-import { ClaimRefusal, ClaimState } from "#gen/slotmesh/inventory/v1/claims_service_pb.ts";
+import {
+  type Claim,
+  ClaimRefusal,
+  ClaimState,
+} from "#gen/slotmesh/inventory/v1/claims_service_pb.ts";
 import { AppointmentState, RefusalReason } from "#gen/slotmesh/scheduling/v1/appointment_pb.ts";
 import { suffixOf } from "#shared/suffix.ts";
 
@@ -70,6 +74,27 @@ export function isSameWish(one: Wish, other: Wish): boolean {
     one.slotId === other.slotId &&
     one.partySize === other.partySize
   );
+}
+
+/**
+ * Tells the wish that a claim is for. The claim's word counts, not that of the record that asked for it: a
+ * request id that came with two party sizes for one slot has one claim, of the one that came first, and
+ * the other must neither be confirmed by it nor give it back.
+ */
+export function wishOfClaim({
+  key,
+  tenantId,
+  shopperId,
+  partySize,
+}: Pick<Claim, "key" | "tenantId" | "shopperId" | "partySize">): Wish {
+  return {
+    appointmentId: key?.appointmentId ?? "",
+    tenantId,
+    shopperId,
+    storeId: key?.storeId ?? "",
+    slotId: key?.slotId ?? "",
+    partySize,
+  };
 }
 
 /** Says whether a state is final for someone who waits. */

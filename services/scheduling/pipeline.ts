@@ -42,7 +42,7 @@ export interface PipelineOptions {
   readonly logger: Logger;
 }
 
-/** A claim that T1 answered, with the wish it is for. */
+/** A claim that T1 answered, with the wish it is for by its own word. */
 export interface Claimed {
   readonly wish: Wish;
   readonly claim: Pick<Claim, "state" | "refusal">;
@@ -78,7 +78,8 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     const { slots, takes } = await claims.takeSpots({ slots: groups.map(toTakes) }, step);
     const claimed = groups.flatMap((wishes, group) =>
       wishes.map((wish, index) => ({
-        wish,
+        // The claim's own size: the same appointment may have come with another before.
+        wish: { ...wish, partySize: slots[group]?.partySizes[index] ?? wish.partySize },
         claim: {
           state: slots[group]?.states[index] ?? ClaimState.UNSPECIFIED,
           refusal: slots[group]?.refusals[index] ?? ClaimRefusal.UNSPECIFIED,

@@ -11,7 +11,7 @@ import type { Gate } from "./admission.ts";
 import type { FinishWork } from "./cancel.ts";
 import type { ClaimsClient } from "./clients.ts";
 import { type Compare, createCompare, SLOTS_PER_READ_MAX } from "./compare.ts";
-import { type Row, type Wish, WORK_RELEASE } from "./domain.ts";
+import { type Row, WORK_RELEASE, wishOfClaim } from "./domain.ts";
 import type { Claimed, Pipeline } from "./pipeline.ts";
 import type { SchedulingRedis } from "./redis.ts";
 import type { SchedulingStore } from "./store.ts";
@@ -49,20 +49,29 @@ interface Rotation {
   readonly compare: Compare;
 }
 
+/** Makes the sweep, which settles old claims, pays what rows owe, and compares admission with the rows. */
+export function createSweep(options: ReconcilerOptions): () => Promise<void> {
+  const rotation: Rotation = { next: 0, compare: createCompare(options) };
+  return () => sweep(options, rotation);
+}
+
 /** Starts to sweep every few seconds. */
-export function startReconciler(options: ReconcilerOptions): { stop(): Promise<void> } {
+export function startReconciler(
+  options: ReconcilerOptions,
+  random: () => number = Math.random,
+): { stop(): Promise<void> } {
   const owner = randomUUID();
   const stopping = new AbortController();
-  const rotation: Rotation = { next: 0, compare: createCompare(options) };
+  const sweepOnce = createSweep(options);
   const { redis, logger } = options;
 
   async function loop(): Promise<void> {
     while (!stopping.signal.aborted) {
-      await sleep(SWEEP_MS * (0.75 + Math.random() / 2), stopping.signal);
+      await sleep(SWEEP_MS * (0.75 + random() / 2), stopping.signal);
       // Without Redis there is no lease; sweeping twice is better than not at all.
       const isOurs = await redis.leaseSweeper(owner, LEASE_MS).catch(() => true);
       if (isOurs && !stopping.signal.aborted) {
-        await sweep(options, rotation).catch((error: unknown) =>
+        await sweepOnce().catch((error: unknown) =>
           logger.warn({ cause: (error as Error).message }, "a sweep failed: again soon"),
         );
       }
@@ -78,7 +87,6 @@ export function startReconciler(options: ReconcilerOptions): { stop(): Promise<v
   };
 }
 
-/** Sweeps once: settles old claims, pays what rows owe, and compares admission with the rows. */
 async function sweep(options: ReconcilerOptions, rotation: Rotation): Promise<void> {
   const outcomes = await Promise.allSettled([
     settleClaims(options),
@@ -99,17 +107,9 @@ async function settleClaims({ store, claims, pipeline, now, logger }: Reconciler
   if (takes.length === 0) {
     return;
   }
-  const claimed = unsettled.map(({ key, tenantId, shopperId, partySize, takeTime }): Claimed => {
-    const wish: Wish = {
-      appointmentId: key?.appointmentId ?? "",
-      storeId: key?.storeId ?? "",
-      slotId: key?.slotId ?? "",
-      tenantId,
-      shopperId,
-      partySize,
-    };
+  const claimed = unsettled.map((stored): Claimed => {
     const claim = { state: ClaimState.LOCKED, refusal: ClaimRefusal.UNSPECIFIED };
-    return { wish, claim, admittedAtMs: toMs(takeTime) ?? now() };
+    return { wish: wishOfClaim(stored), claim, admittedAtMs: toMs(stored.takeTime) ?? now() };
   });
   const slots = [...new Map(claimed.map(({ wish }) => [wish.slotId, wish])).values()];
   const stocks = (

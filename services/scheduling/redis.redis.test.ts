@@ -243,6 +243,17 @@ describe("warming", () => {
     ).toEqual(["already-yours A", "already-yours C", "admitted"]);
   });
 
+  test("counts no hold whose time is over", async () => {
+    const slot = pictureOf();
+    await redis.warm(slot);
+    await admit(slot, wishOf(slot, "b"));
+    await redis.admit(slot.slotId, [wishOf(slot, "a")], 1, 0);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    await redis.warm(slot);
+    expect(await redis.readStock(slot.slotId)).toEqual({ freeSpots: 2, heldSpots: 1 });
+    expect(await admit(slot, wishOf(slot, "a"))).toEqual(["admitted"]);
+  });
+
   test("says by how much the old picture was too generous", async () => {
     const slot = pictureOf();
     expect(await redis.warm(slot)).toBeUndefined();

@@ -2,6 +2,7 @@
 // Bounded in batch size and in what may wait; a failed batch fails each of its calls.
 
 import { Code, meshError } from "#shared/errors.ts";
+import { nodeTimers, type Timers } from "#shared/time.ts";
 
 /** How a batcher collects. */
 export interface BatchOptions<Item, Result> {
@@ -15,6 +16,8 @@ export interface BatchOptions<Item, Result> {
   readonly waitingMax: number;
   /** How long the first item waits for company, in milliseconds. 0: the rest of this turn of the event loop. */
   readonly lingerMs: number;
+  /** What waits. If absent, Node's timers. */
+  readonly timers?: Timers | undefined;
 }
 
 interface Waiting<Item, Result> {
@@ -27,6 +30,7 @@ interface Waiting<Item, Result> {
 export function createBatcher<Item, Result>(
   options: BatchOptions<Item, Result>,
 ): (item: Item) => Promise<Result> {
+  const { timers = nodeTimers } = options;
   let waiting: Waiting<Item, Result>[] = [];
   let running = 0;
   let scheduled = false;
@@ -36,12 +40,10 @@ export function createBatcher<Item, Result>(
       return;
     }
     scheduled = true;
-    if (options.lingerMs === 0) {
-      setImmediate(flush);
-    } else if (waiting.length >= options.itemsMax) {
-      setImmediate(flush);
+    if (options.lingerMs === 0 || waiting.length >= options.itemsMax) {
+      timers.soon(flush);
     } else {
-      setTimeout(flush, options.lingerMs);
+      timers.after(options.lingerMs, flush);
     }
   }
 

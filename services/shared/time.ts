@@ -17,6 +17,25 @@ export function toMs(timestamp: Timestamp | undefined): number | undefined {
   return timestamp && timestampMs(timestamp);
 }
 
+/** Runs things later. Passed in, so that a simulation can turn the clock itself. */
+export interface Timers {
+  /** Runs after what this turn of the event loop still brings. */
+  soon(run: () => void): void;
+  /** Runs after a while. Returns what calls it off. */
+  after(ms: number, run: () => void): () => void;
+}
+
+/** The timers of Node. */
+export const nodeTimers: Timers = {
+  soon: (run) => {
+    setImmediate(run);
+  },
+  after: (ms, run) => {
+    const timer = setTimeout(run, ms);
+    return () => clearTimeout(timer);
+  },
+};
+
 /** Waits. */
 export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {

@@ -47,7 +47,7 @@ it("reads what is given, and nothing if help is wanted", () => {
   });
   expect(parseOptions(["--help"])).toBeUndefined();
   expect(HELP).toContain(
-    "--shoppers       how many come (1 to 200000, default 5000, with --chaos 200)",
+    "--shoppers       how many come; with --chaos 200 (1 to 200000, default 5000)",
   );
 });
 

@@ -1,5 +1,6 @@
 --[[
-Makes admission's picture of a slot from the rows, keeping the holds that the rows have not decided.
+Makes admission's picture of a slot from the rows, keeping the holds that the rows have not decided and
+whose time is not over.
 Used to warm, to heal what was lost or leaked, and to check. Does nothing if admission already knows
 something later than what was read: then the caller reads again.
 
@@ -18,6 +19,11 @@ local version = tonumber(ARGV[8])
 if before[2] and tonumber(before[2]) > version then
   return { 0, 0 }
 end
+
+-- A hold whose time is over is nobody's, also where no wish has come since to make admission see it.
+local time = redis.call("TIME")
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+redis.call("ZREMRANGEBYSCORE", holdsKey, "-inf", now)
 
 -- What the rows hold is no longer held here.
 local claimed = {}
