@@ -33,6 +33,7 @@ export function formatCpu(spans: readonly CpuSpan[], tools: readonly string[]): 
     ...rows.map((row) => formatRow(row, [first, ...rest])),
     "",
     ...spans.map(formatOthers),
+    ...names.filter((name) => isRestarted(name, spans)).map(formatRestarted),
   ];
 }
 
@@ -51,6 +52,16 @@ function formatOthers({ when, account }: CpuSpan): string {
   );
 }
 
+function isRestarted(wanted: string, spans: readonly CpuSpan[]): boolean {
+  return spans.some(({ account }) =>
+    account.uses.some((use) => use.name === wanted && use.isRestarted),
+  );
+}
+
+function formatRestarted(name: string): string {
+  return `  ${name} was started again: what it used before is not in here`;
+}
+
 /** The dearest of the first span first. */
 function namesOf(spans: readonly CpuSpan[]): string[] {
   const names = new Set(spans.flatMap(({ account }) => account.uses.map(({ name }) => name)));
@@ -61,11 +72,8 @@ function namesOf(spans: readonly CpuSpan[]): string[] {
 function rowOf(label: string, names: readonly string[], spans: readonly CpuSpan[]): string[] {
   const cells = spans.flatMap((span) => {
     const ms = msOf(span, names);
-    const isRestarted = span.account.uses.some(
-      (use) => names.includes(use.name) && use.isRestarted,
-    );
     const each = span.count === 0 ? "-" : ((ms * 1000) / span.count).toFixed(1);
-    return [isRestarted ? `${each} (restarted)` : each, percent(ms / span.account.wallMs)];
+    return [each, percent(ms / span.account.wallMs)];
   });
   return [label, ...cells];
 }

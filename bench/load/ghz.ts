@@ -63,10 +63,10 @@ export async function runGhz(
     metadata: join(folder, "metadata.json"),
     report: join(folder, "report.json"),
   };
-  const { metadata, env } = credentialsOf(job.tokens);
+  const { metadata, env, templates } = credentialsOf(job.tokens);
   writeFileSync(files.calls, job.calls, { mode: 0o600 });
   writeFileSync(files.metadata, JSON.stringify(metadata), { mode: 0o600 });
-  await run(program, [...argsOf(job, files), job.address], {
+  await run(program, [...argsOf(job, files), ...templates, job.address], {
     env,
     cwd: folder,
     signal,
@@ -130,11 +130,14 @@ export function paceArgs(
  */
 function credentialsOf(tokens: string | readonly string[]) {
   if (typeof tokens === "string") {
-    return { metadata: { authorization: `Bearer ${tokens}` }, env: {} };
+    // Else ghz copies its two hundred functions for each call: 60 us of its time instead of 150.
+    const templates = ["--disable-template-functions", "--disable-template-data"];
+    return { metadata: { authorization: `Bearer ${tokens}` }, env: {}, templates };
   }
   return {
     metadata: { authorization: "Bearer {{env (print `T` .RequestNumber)}}" },
     env: Object.fromEntries(tokens.map((token, index) => [`T${index}`, token])),
+    templates: [],
   };
 }
 

@@ -22,7 +22,7 @@ import type { ToolContext } from "../../test/tool.ts";
 import { accountCpu, type CpuAccount, nameEnded, ownRoot, rootsOf, sampleCpu } from "../cpu.ts";
 import { askAll } from "./asking.ts";
 import { encodeCalls, planCalls } from "./calls.ts";
-import { runGhz } from "./ghz.ts";
+import { type GhzJob, runGhz } from "./ghz.ts";
 import type { LoadOptions } from "./options.ts";
 import { failedCalls, type LoadFacts, type Sent } from "./report.ts";
 
@@ -58,15 +58,16 @@ export async function runLoad(options: LoadOptions, context: LoadContext): Promi
     await warm(clients, signal);
     const warmers = planCalls(`${runId}-warm`, options.warm, warmed);
     const saturating = { ...options, profile: "saturate" as const };
-    const warming = await send(warmers, clients.token, saturating, context);
+    const warming = await send(planJob(warmers, clients.token, saturating, env), warmers, context);
     await auditSlots(warmed, clients, signal, performance.now() + settleMs);
 
     // 2. The load, and the time until the last row, code and count is in its place.
     say(`run ${runId}: ${options.calls} calls for ${slots.length} slots of ${options.spots} spots`);
     const shoppers = planCalls(runId, options.calls, slots);
     const tokens = options.hasOwnTokens ? await signTokens(env, shoppers) : clients.token;
+    const job = planJob(shoppers, tokens, options, env);
     const since = createMeter(context.dataFolder);
-    const load = await send(shoppers, tokens, options, context);
+    const load = await send(job, shoppers, context);
     const answering = since();
     say("answered; waiting until all is settled");
     await auditSlots(slots, clients, signal, performance.now() + settleMs);
@@ -91,25 +92,32 @@ function asWarmUp(slot: DropSlot): DropSlot {
   return { ...slot, storeName: `${slot.storeName} (warm-up)` };
 }
 
-/** Sends the calls; none is no work for ghz. */
-async function send(
+function planJob(
   shoppers: readonly Shopper[],
   tokens: string | readonly string[],
   options: LoadOptions,
-  { env, ghz, signal }: LoadContext,
+  env: MeshEnv,
+): GhzJob {
+  return {
+    address: env.SLOTMESH_SCHEDULING_ADDRESS ?? "",
+    calls: encodeCalls(shoppers, typeof tokens === "string" ? "operator" : "shopper"),
+    count: shoppers.length,
+    tokens,
+    options,
+  };
+}
+
+/** Sends the calls; none is no work for ghz. */
+async function send(
+  job: GhzJob,
+  shoppers: readonly Shopper[],
+  { ghz, signal }: LoadContext,
 ): Promise<Sent> {
-  if (shoppers.length === 0) {
+  if (job.count === 0) {
     return { shoppers };
   }
   const folder = mkdtempSync(join(tmpdir(), "slotmesh-load-"));
   try {
-    const job = {
-      address: env.SLOTMESH_SCHEDULING_ADDRESS ?? "",
-      calls: encodeCalls(shoppers, typeof tokens === "string" ? "operator" : "shopper"),
-      count: shoppers.length,
-      tokens,
-      options,
-    };
     return { shoppers, report: await runGhz(ghz, job, folder, signal) };
   } finally {
     rmSync(folder, { recursive: true, force: true });
