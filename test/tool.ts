@@ -19,6 +19,8 @@ export interface Tool<Options> {
   readonly help: string;
   /** Reads the command line. Throws with a sentence; undefined if help was asked for. */
   parse(): Options | undefined;
+  /** Opens the mesh. If absent, the one that runs with the data folder, or one that is started. */
+  open?: typeof openMesh;
   /** Does the work. Returns whether every promise was kept. */
   work(mesh: Mesh, options: Options, context: ToolContext): Promise<boolean>;
 }
@@ -42,7 +44,7 @@ async function run<Options>(tool: Tool<Options>, options: Options, say: Say): Pr
   let mesh: Mesh | undefined;
   let exitCode = EXIT_FAILED;
   try {
-    mesh = await openMesh({ say, signal, kill });
+    mesh = await (tool.open ?? openMesh)({ say, signal, kill });
     exitCode = (await tool.work(mesh, options, { say, signal })) ? 0 : EXIT_FAILED;
   } catch (error) {
     say(

@@ -9,7 +9,7 @@ import { run } from "../../deploy/stack/run.ts";
 import type { Tally } from "../../test/drop/certificate.ts";
 import type { LoadOptions } from "./options.ts";
 
-const METHOD = "slotmesh.scheduling.v1.SchedulingService/BookAppointment";
+const BOOK = "slotmesh.scheduling.v1.SchedulingService/BookAppointment";
 /** What the page in a browser waits for an answer. */
 const CALL_SECONDS = 5;
 const CONNECT_SECONDS = 10;
@@ -39,7 +39,9 @@ export interface GhzReport {
 export interface GhzJob {
   /** Of scheduling. */
   readonly address: string;
-  /** From encodeCalls. */
+  /** "package.Service/Method". If absent, BookAppointment. */
+  readonly method?: string;
+  /** From encodeCalls, or other requests in that form. */
   readonly calls: Uint8Array;
   readonly count: number;
   /** One for all, or one for each call. */
@@ -86,12 +88,12 @@ export function checkLoopback(address: string): void {
 }
 
 function argsOf(
-  { count, options }: Pick<GhzJob, "count" | "options">,
+  { method = BOOK, count, options }: Pick<GhzJob, "method" | "count" | "options">,
   files: Readonly<Record<"calls" | "metadata" | "report", string>>,
 ): string[] {
   const concurrency = Math.min(options.concurrency, count);
   return [
-    ...["--insecure", "--call", METHOD, "--binary-file", files.calls],
+    ...["--insecure", "--call", method, "--binary-file", files.calls],
     ...["--metadata-file", files.metadata, "--total", String(count)],
     ...["--connections", String(Math.min(options.connections, concurrency))],
     ...["--concurrency", String(concurrency), ...paceArgs(count, options)],

@@ -1,0 +1,51 @@
+// `npm run bench`: measures the mesh against what it could be at best, and what it would be without its
+// design, all in one run.
+
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { loadConfig } from "../deploy/stack/config.ts";
+import { buildGhz } from "../deploy/stack/ghz.ts";
+import { mysqldSocket } from "../deploy/stack/mysqld.ts";
+import { startStack } from "../deploy/stack/stack.ts";
+import { runTool } from "../test/tool.ts";
+import { measureDrain } from "./suite/drain.ts";
+import { measureHotSlot } from "./suite/hot-slot.ts";
+import { HELP, parseOptions } from "./suite/options.ts";
+import { conditions, formatTable, type Line } from "./suite/report.ts";
+import { createRig } from "./suite/rig.ts";
+import { measureRpc } from "./suite/rpc.ts";
+
+const DATA = join(import.meta.dirname, "../.data/bench");
+
+await runTool({
+  name: "the bench",
+  help: HELP,
+  parse: () => parseOptions(),
+  open: async ({ say, signal, kill }) => {
+    rmSync(DATA, { recursive: true, force: true });
+    say("starting a mesh for the bench");
+    const stack = await startStack({ dataFolder: DATA, ports: "free", say, signal, kill });
+    return { env: stack.env, dataFolder: stack.dataFolder, stop: () => stack.stop() };
+  },
+  work: async ({ env, dataFolder }, options, { say, signal }) => {
+    const config = loadConfig({ dataFolder });
+    const ghz = await buildGhz({ folder: config.cacheFolder, say, signal }, config);
+    const rig = await createRig(env, dataFolder, ghz, { say, signal });
+    const lines: Line[] = [];
+    try {
+      if (options.groups.includes("rpc")) {
+        lines.push(...(await measureRpc(rig, options.calls, options.rounds)));
+      }
+      if (options.groups.includes("slot")) {
+        lines.push(...(await measureHotSlot(rig, mysqldSocket(config), options)));
+      }
+      if (options.groups.includes("drain")) {
+        lines.push(...(await measureDrain(rig, options.bookings, options.rounds)));
+      }
+    } finally {
+      await rig.stop();
+    }
+    say(`\n${conditions()}\n\n${formatTable(lines)}`);
+    return true;
+  },
+});
