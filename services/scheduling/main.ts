@@ -17,6 +17,7 @@ import { subscribeAnswers } from "./redis.ts";
 import { schedulingMethods } from "./service.ts";
 
 const config = readConfig();
+const { heartbeatMs } = config;
 const logger = createLogger("scheduling", config.logLevel);
 
 await runProcess(logger, async (running) => {
@@ -35,7 +36,7 @@ await runProcess(logger, async (running) => {
   running.push(
     await serveGrpc({
       address: `${config.bind}:${config.port}`,
-      methods: schedulingMethods({ ...parts, book, answers, audit }),
+      methods: schedulingMethods({ ...parts, book, answers, audit, heartbeatMs }),
       authenticate: createAuthenticate({ service: "scheduling", jwksUrl: config.jwksUrl, meshKey }),
       drainMs: config.drainMs,
       logger,
