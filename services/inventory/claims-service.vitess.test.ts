@@ -125,6 +125,7 @@ describe("who may", () => {
     createService: ["manager", "operator"],
     createSlots: ["manager", "operator"],
     listStores: ["anonymous", ...people, "service"],
+    listServices: ["anonymous", ...people, "service"],
     getSlot: [...people, "service"],
     listAvailability: ["anonymous", ...people, "service"],
     takeClaims: ["service"],
