@@ -21,12 +21,15 @@ export const PORT_DEFAULTS = {
   scheduling: 50053,
   codes: 50054,
   identityHttp: 50061,
+  gateway: 8080,
 } as const;
 
 export type PortName = keyof typeof PORT_DEFAULTS;
 export type Ports = Record<PortName, number>;
 
-export const SERVICE_NAMES = ["identity", "inventory", "scheduling", "codes"] as const;
+/** The services that own a keyspace each, and the browser's edge, which owns none. */
+export const KEYSPACE_SERVICES = ["identity", "inventory", "scheduling", "codes"] as const;
+export const SERVICE_NAMES = [...KEYSPACE_SERVICES, "gateway"] as const;
 export type ServiceName = (typeof SERVICE_NAMES)[number];
 
 /** Everything listens here only: the embedded stack is for one machine. */
@@ -107,6 +110,7 @@ export function environmentHelp(): string {
     "  SLOTMESH_MYSQL_DSN               a vtgate to use, mysql://user:password@host:port (own)",
     "  SLOTMESH_KAFKA_BROKERS           brokers to use, host:port,host:port (own)",
     "  SLOTMESH_REDIS_URL               a Redis to use, redis://host:port (own)",
+    "  SLOTMESH_WEB_ROOT                the folder of the page that the gateway serves (none)",
     ...ports,
   ].join("\n");
 }

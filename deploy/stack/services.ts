@@ -1,4 +1,4 @@
-// The four services as supervised children, and the environment they get: every address, name and
+// The services and the gateway as supervised children, and the environment they get: every address, name and
 // key they need, so that their own config.ts is the only thing that knows these variables.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -46,6 +46,8 @@ export function meshEnvironment(config: Config): Record<string, string> {
     SLOTMESH_SCHEDULING_PORT: String(ports.scheduling),
     SLOTMESH_CODES_PORT: String(ports.codes),
     SLOTMESH_IDENTITY_HTTP_PORT: String(ports.identityHttp),
+    SLOTMESH_GATEWAY_PORT: String(ports.gateway),
+    SLOTMESH_GATEWAY_URL: `http://${HOST}:${ports.gateway}`,
     SLOTMESH_JWKS_URL: `http://${HOST}:${ports.identityHttp}/.well-known/jwks.json`,
   };
 }

@@ -57,7 +57,7 @@ export interface StackOptions {
   dataFolder?: string;
   /** `free` picks free ports, for tests; single ports override the environment. */
   ports?: "free" | Partial<Ports>;
-  /** Default: those of the four whose main.ts exists. */
+  /** Default: those whose main.ts exists. */
   services?: ServiceSpec[];
   /** Where lines go; default nowhere. */
   say?: Say;

@@ -9,8 +9,9 @@ import { printTable } from "./table.ts";
 const HELP = `npm start
 
 Starts the whole mesh on this machine and keeps it running until Ctrl-C: MySQL, Vitess, a Kafka
-broker, Redis, the tables, and the four services. The first start fetches and builds what is missing
-and takes minutes; later ones take seconds. A part that ends is started again.
+broker, Redis, the tables, the four services, and the gateway that browsers reach them through. The
+first start fetches and builds what is missing and takes minutes; later ones take seconds. A part that
+ends is started again.
 
 The first Ctrl-C stops everything in order, a second one kills it. Nothing is lost either way.
 

@@ -2,7 +2,7 @@
 // start from the services' own files, since vtcombo keeps its topology in memory only.
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { type Config, SERVICE_NAMES } from "./config.ts";
+import { type Config, KEYSPACE_SERVICES } from "./config.ts";
 import { writeWhole } from "./folders.ts";
 
 /** The embedded topology. A suffix is whole on one shard for any number up to 100 (design.md). */
@@ -23,7 +23,7 @@ export interface Vschema {
 /** Reads what every keyspace's vschema shall be. */
 export function readVschemas(servicesFolder: string): Record<string, Vschema> {
   const vschemas: Record<string, Vschema> = { global: { sharded: false, tables: {} } };
-  for (const name of SERVICE_NAMES) {
+  for (const name of KEYSPACE_SERVICES) {
     const own = readVschema(join(servicesFolder, name, "sql", "vschema.json"));
     vschemas[name] = own ?? { sharded: true, tables: {} };
     const shared = readVschema(join(servicesFolder, name, "sql", "global", "vschema.json"));

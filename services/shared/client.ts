@@ -29,6 +29,8 @@ export interface CallOptions {
   readonly timeoutMs?: number;
   /** Aborts the call. */
   readonly signal?: AbortSignal;
+  /** The bearer token of whom the call is made for. If absent, the client's own credential is shown. */
+  readonly token?: string;
 }
 
 /** The methods of a service as functions. */
@@ -82,9 +84,11 @@ export function hop(call: { remainingMs(): number }, msMax = UNARY_MS): CallOpti
 
 type Credential = Parameters<typeof createMeshClient>[2];
 
-function metadataOf(credential: Credential): grpc.Metadata {
+function metadataOf(credential: Credential, token: string | undefined): grpc.Metadata {
   const metadata = new grpc.Metadata();
-  if (credential && "pass" in credential) {
+  if (token !== undefined) {
+    metadata.set("authorization", `Bearer ${token}`);
+  } else if (credential && "pass" in credential) {
     metadata.set(PASS_HEADER, credential.pass());
   } else if (credential) {
     metadata.set("authorization", `Bearer ${credential.token}`);
@@ -108,7 +112,7 @@ function unary(
         serialize,
         deserialize,
         create(method.input, request),
-        metadataOf(credential),
+        metadataOf(credential, options.token),
         { deadline: Date.now() + (options.timeoutMs ?? timeoutMs) },
         (error, response) => {
           options.signal?.removeEventListener("abort", cancel);
@@ -121,6 +125,9 @@ function unary(
       );
       const cancel = () => call.cancel();
       options.signal?.addEventListener("abort", cancel);
+      if (options.signal?.aborted) {
+        cancel();
+      }
     });
 }
 
@@ -135,11 +142,14 @@ function stream(channel: grpc.Client, method: DescMethod, credential: Credential
       (message: Message) => Buffer.from(toBinary(method.input, message)),
       (bytes: Buffer) => fromBinary(method.output, bytes),
       create(method.input, request),
-      metadataOf(credential),
+      metadataOf(credential, options.token),
       options.timeoutMs === undefined ? {} : { deadline: Date.now() + options.timeoutMs },
     );
     const cancel = () => call.cancel();
     options.signal?.addEventListener("abort", cancel);
+    if (options.signal?.aborted) {
+      cancel();
+    }
     try {
       for await (const response of call) {
         yield response as Message;

@@ -1,0 +1,56 @@
+// Starts the gateway: settings, the ways to the services, the page, and the port.
+
+import { connectNodeAdapter } from "@connectrpc/connect-node";
+import { createLogger } from "#shared/log.ts";
+import { runProcess } from "#shared/process.ts";
+import { sleep } from "#shared/time.ts";
+import { readConfig } from "./config.ts";
+import { createCors } from "./cors.ts";
+import { createEdge } from "./edge.ts";
+import { createPage } from "./page.ts";
+import { openPort } from "./port.ts";
+import { gatewayRoutes, PUBLIC_SERVICES } from "./service.ts";
+import { createUpstream } from "./upstream.ts";
+
+const MESSAGE_BYTES_MAX = 64 << 10;
+
+const config = readConfig();
+const logger = createLogger("gateway", config.logLevel);
+
+await runProcess(logger, async (parts) => {
+  const upstreams = new Map(
+    PUBLIC_SERVICES.map(([service, owner]) => [
+      service,
+      createUpstream(service, config.addresses[owner]),
+    ]),
+  );
+  parts.push(...upstreams.values());
+
+  const ending = new AbortController();
+  let isServing = true;
+  const rpc = connectNodeAdapter({
+    routes: gatewayRoutes({ upstreams, isServing: () => isServing, ending: ending.signal }),
+    readMaxBytes: MESSAGE_BYTES_MAX,
+    requireConnectProtocolHeader: true,
+    shutdownSignal: ending.signal,
+  });
+  const port = await openPort({
+    host: config.bind,
+    port: config.port,
+    connectionsMax: config.connectionsMax,
+    handle: createEdge({
+      rpc,
+      cors: createCors(config.origins),
+      page: createPage(config.webRoot),
+      isServing: () => isServing,
+    }),
+  });
+  parts.push({
+    stop: async () => {
+      isServing = false;
+      await sleep(config.drainMs);
+      ending.abort();
+      await port.close();
+    },
+  });
+});
