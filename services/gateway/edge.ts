@@ -52,7 +52,8 @@ export function plain(response: Response, status: number, sentence: string): voi
   response.end(`${sentence}\n`);
 }
 
-function pathOf({ url = "/" }: Request): string {
+/** Returns the path that was asked for, without its query. */
+export function pathOf({ url = "/" }: Request): string {
   const end = url.indexOf("?");
   return end === -1 ? url : url.slice(0, end);
 }

@@ -1,18 +1,19 @@
 // Starts the gateway: settings, the ways to the services, the page, and the port.
 
-import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { createLogger } from "#shared/log.ts";
 import { runProcess } from "#shared/process.ts";
 import { sleep } from "#shared/time.ts";
 import { readConfig } from "./config.ts";
+import { createConnect } from "./connect.ts";
 import { createCors } from "./cors.ts";
 import { createEdge } from "./edge.ts";
+import { createFast } from "./fast.ts";
+import { createAddressLimit } from "./limits.ts";
 import { createPage } from "./page.ts";
 import { openPort } from "./port.ts";
-import { gatewayRoutes, PUBLIC_SERVICES } from "./service.ts";
+import { createSharedReads } from "./reads.ts";
+import { edgeMethods, PUBLIC_SERVICES } from "./service.ts";
 import { createUpstream } from "./upstream.ts";
-
-const MESSAGE_BYTES_MAX = 64 << 10;
 
 const config = readConfig();
 const logger = createLogger("gateway", config.logLevel);
@@ -28,12 +29,16 @@ await runProcess(logger, async (parts) => {
 
   const ending = new AbortController();
   let isServing = true;
-  const rpc = connectNodeAdapter({
-    routes: gatewayRoutes({ upstreams, isServing: () => isServing, ending: ending.signal }),
-    readMaxBytes: MESSAGE_BYTES_MAX,
-    requireConnectProtocolHeader: true,
-    shutdownSignal: ending.signal,
+  const reads = createSharedReads();
+  const methods = edgeMethods({
+    upstreams,
+    reads,
+    signIns: createAddressLimit({ perMinute: config.signInsPerMinute }),
+    isServing: () => isServing,
+    ending: ending.signal,
   });
+  const serving = { methods, proxies: config.proxies, ending: ending.signal, logger };
+  const rpc = createFast({ ...serving, reads, rest: createConnect(serving) });
   const port = await openPort({
     host: config.bind,
     port: config.port,

@@ -1,19 +1,19 @@
-// Which RPCs exist out here, and how each is passed on. The list is the four public services and health;
+// What exists out here, and how each call is passed on. The list is the four public services and health;
 // what is not in it has no route, so claims, issuing and settling do not exist for a browser. A call goes
-// on with its caller's own token and deadline and with nothing else of its headers: what it may do is
-// decided by the service that owns it, exactly as if it had called there.
+// on with its caller's own token and what is left of its time, and with nothing else of its headers: what
+// it may do is decided by the service that owns it, exactly as if it had called there.
 
 import {
   create,
   type DescMethod,
-  type DescMethodServerStreaming,
-  type DescMethodUnary,
   type DescService,
   type Message,
+  type MessageShape,
+  toBinary,
 } from "@bufbuild/protobuf";
-import type { ConnectRouter, HandlerContext } from "@connectrpc/connect";
 import {
   Health,
+  type HealthCheckRequest,
   HealthCheckResponseSchema,
   HealthCheckResponse_ServingStatus as ServingStatus,
 } from "#gen/grpc/health/v1/health_pb.ts";
@@ -24,10 +24,18 @@ import { SchedulingService } from "#gen/slotmesh/scheduling/v1/scheduling_servic
 import { type CallOptions, hop } from "#shared/client.ts";
 import type { MeshConfig } from "#shared/config.ts";
 import { Code, meshError } from "#shared/errors.ts";
+import type { AddressLimit } from "./limits.ts";
+import type { SharedReads } from "./reads.ts";
 import type { Upstream } from "./upstream.ts";
 
-const UNARY_MS_MAX = 10_000;
-const STREAM_MS_MAX = 300_000;
+/** The longest that a unary call may take, in milliseconds. A client that asks for more is refused. */
+export const UNARY_MS_MAX = 10_000;
+/** The longest that a stream may take, in milliseconds. */
+export const STREAM_MS_MAX = 300_000;
+
+const SHARED_READ_MS_MAX = 5000;
+const SHARED_READ_SECONDS = 1;
+const DRAINING_RETRY_MS = 500;
 const TOKEN = /^Bearer ([\x21-\x7e]{1,4096})$/i;
 
 /** Everything a browser can call, and who owns it. */
@@ -38,81 +46,179 @@ export const PUBLIC_SERVICES: readonly (readonly [DescService, keyof MeshConfig[
   [CodesService, "codes"],
 ];
 
-/** What the routes work with. */
+/** What anyone may read who names the tenant. */
+const SHARED_READS: readonly DescMethod[] = [
+  InventoryService.method.listStores,
+  InventoryService.method.listAvailability,
+];
+
+/** What costs a password hash. */
+const LIMITED: readonly DescMethod[] = [
+  IdentityService.method.signIn,
+  IdentityService.method.registerShopper,
+];
+
+/** What is known of a call, whichever protocol it came by. */
+export interface EdgeCall {
+  /** The header of that name. */
+  readonly authorization: string | undefined;
+  /** Where it comes from. */
+  readonly address: string;
+  /** Aborts when the caller gives up. */
+  readonly signal: AbortSignal;
+  /** Returns what is left of the time that the caller gave, in milliseconds. If it gave none, undefined. */
+  remainingMs(): number | undefined;
+  /** Says that caches may keep the answer to this GET so long. */
+  keep(seconds: number): void;
+}
+
+/** A method that exists out here. */
+export type EdgeMethod =
+  | {
+      readonly kind: "unary";
+      readonly method: DescMethod;
+      readonly invoke: (request: Message, call: EdgeCall) => Promise<Message>;
+    }
+  | {
+      readonly kind: "stream";
+      readonly method: DescMethod;
+      readonly invoke: (request: Message, call: EdgeCall) => AsyncIterable<Message>;
+    };
+
+/** What the methods work with. */
 export interface GatewayOptions {
   /** The way to each service. */
   readonly upstreams: ReadonlyMap<DescService, Upstream>;
+  readonly reads: SharedReads;
+  /** Sign-ins and registrations by address. */
+  readonly signIns: AddressLimit;
   /** Whether load balancers shall send us anything. */
   readonly isServing: () => boolean;
   /** Aborts when the gateway is about to end: streams end with a word that says so. */
   readonly ending: AbortSignal;
 }
 
-/** Makes the routes of everything that exists out here. */
-export function gatewayRoutes(options: GatewayOptions): (router: ConnectRouter) => void {
-  return (router) => {
-    for (const [service, upstream] of options.upstreams) {
-      for (const method of service.methods) {
-        route(router, method, upstream, options);
-      }
-    }
-    router.service(Health, {
-      check: ({ service }) => {
-        if (
-          service !== "" &&
-          ![...options.upstreams.keys()].some((it) => it.typeName === service)
-        ) {
-          throw meshError(Code.NotFound, "no such service", { reason: "NOT_FOUND" });
-        }
-        const status = options.isServing() ? ServingStatus.SERVING : ServingStatus.NOT_SERVING;
-        return create(HealthCheckResponseSchema, { status });
+/** Makes everything that exists out here. */
+export function edgeMethods(options: GatewayOptions): EdgeMethod[] {
+  return [
+    ...[...options.upstreams].flatMap(([service, upstream]) =>
+      service.methods.map((method) => edgeMethod(method, upstream, options)),
+    ),
+    { kind: "unary", method: Health.method.check, invoke: checkHealth(options) },
+  ];
+}
+
+function edgeMethod(method: DescMethod, upstream: Upstream, options: GatewayOptions): EdgeMethod {
+  if (method.methodKind === "server_streaming") {
+    return { kind: "stream", method, invoke: passOnStream(method, upstream, options.ending) };
+  }
+  const passOn = async (request: Message, call: EdgeCall) =>
+    upstream.unary(method, request, callOptions(call, UNARY_MS_MAX));
+  if (SHARED_READS.includes(method)) {
+    return { kind: "unary", method, invoke: shareReads(method, upstream, options.reads, passOn) };
+  }
+  if (LIMITED.includes(method)) {
+    return {
+      kind: "unary",
+      method,
+      invoke: async (request, call) => {
+        limit(options.signIns, call.address);
+        return passOn(request, call);
       },
-    });
+    };
+  }
+  return { kind: "unary", method, invoke: passOn };
+}
+
+function passOnStream(method: DescMethod, upstream: Upstream, ending: AbortSignal) {
+  return async function* (request: Message, call: EdgeCall) {
+    try {
+      yield* upstream.stream(method, request, callOptions(call, STREAM_MS_MAX));
+    } catch (error) {
+      throw ending.aborted
+        ? meshError(Code.Unavailable, "this gateway is about to end: call again", {
+            reason: "DRAINING",
+            retryMs: DRAINING_RETRY_MS,
+          })
+        : error;
+    }
   };
 }
 
-function route(
-  router: ConnectRouter,
+function shareReads(
   method: DescMethod,
   upstream: Upstream,
-  { ending }: GatewayOptions,
-): void {
-  if (method.methodKind === "server_streaming") {
-    router.rpc(
-      method as DescMethodServerStreaming,
-      async function* (request: Message, context: HandlerContext) {
-        try {
-          yield* upstream.stream(method, request, callOptions(context, STREAM_MS_MAX));
-        } catch (error) {
-          throw ending.aborted ? draining() : error;
-        }
-      },
-      { maxTimeoutMs: STREAM_MS_MAX },
+  reads: SharedReads,
+  passOn: (request: Message, call: EdgeCall) => Promise<Message>,
+) {
+  return async (request: Message, call: EdgeCall) => {
+    const { tenantId } = request as MessageShape<typeof InventoryService.method.listStores.input>;
+    if (call.authorization !== undefined || tenantId === "") {
+      return passOn(request, call);
+    }
+    const bytes = Buffer.from(toBinary(method.input, request)).toString("latin1");
+    // With a deadline of its own: the first who asks must not take the answer away from the others.
+    const answer = await inTime(
+      reads.read(`${method.name} ${bytes}`, () =>
+        upstream.unary(method, request, { timeoutMs: SHARED_READ_MS_MAX }),
+      ),
+      call.remainingMs(),
     );
-  } else {
-    router.rpc(
-      method as DescMethodUnary,
-      (request: Message, context: HandlerContext) =>
-        upstream.unary(method, request, callOptions(context, UNARY_MS_MAX)),
-      { maxTimeoutMs: UNARY_MS_MAX },
-    );
+    call.keep(SHARED_READ_SECONDS);
+    return answer;
+  };
+}
+
+async function inTime<Answer>(answer: Promise<Answer>, ms: number | undefined): Promise<Answer> {
+  if (ms === undefined) {
+    return answer;
+  }
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(tooLate()), Math.max(0, ms));
+  });
+  return Promise.race([answer, late]).finally(() => clearTimeout(timer));
+}
+
+function tooLate() {
+  return meshError(Code.DeadlineExceeded, "the answer did not come in time", {
+    reason: "TOO_LATE",
+  });
+}
+
+function limit(signIns: AddressLimit, address: string): void {
+  const retryMs = signIns.take(address);
+  if (retryMs > 0) {
+    throw meshError(Code.ResourceExhausted, "too many sign-ins from your address: wait a little", {
+      reason: "TOO_MANY_SIGN_INS",
+      retryMs,
+    });
   }
 }
 
+function checkHealth({ upstreams, isServing }: GatewayOptions) {
+  const names = new Set(["", ...[...upstreams.keys()].map(({ typeName }) => typeName)]);
+  return async (request: Message) => {
+    if (!names.has((request as HealthCheckRequest).service)) {
+      throw meshError(Code.NotFound, "no such service", { reason: "NOT_FOUND" });
+    }
+    const status = isServing() ? ServingStatus.SERVING : ServingStatus.NOT_SERVING;
+    return create(HealthCheckResponseSchema, { status });
+  };
+}
+
 /** Returns what goes on with a call: its token, the time that is left, and that it may be given up. */
-function callOptions(context: HandlerContext, msMax: number): CallOptions {
-  const token = tokenOf(context);
-  const remainingMs = () => context.timeoutMs() ?? msMax;
+function callOptions(call: EdgeCall, msMax: number): CallOptions {
+  const token = tokenOf(call.authorization);
   return {
-    ...hop({ remainingMs }, msMax),
-    signal: context.signal,
+    ...hop({ remainingMs: () => call.remainingMs() ?? msMax }, msMax),
+    signal: call.signal,
     ...(token !== undefined && { token }),
   };
 }
 
-function tokenOf({ requestHeader }: HandlerContext): string | undefined {
-  const authorization = requestHeader.get("authorization");
-  if (authorization === null) {
+function tokenOf(authorization: string | undefined): string | undefined {
+  if (authorization === undefined) {
     return undefined;
   }
   const token = TOKEN.exec(authorization)?.[1];
@@ -122,11 +228,4 @@ function tokenOf({ requestHeader }: HandlerContext): string | undefined {
     });
   }
   return token;
-}
-
-function draining() {
-  return meshError(Code.Unavailable, "this gateway is about to end: call again", {
-    reason: "DRAINING",
-    retryMs: 500,
-  });
 }
