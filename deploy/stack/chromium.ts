@@ -9,6 +9,12 @@ import { findProgram, run } from "./run.ts";
 const PACKAGES = ["chromium", "fontconfig-config", "fonts-liberation"];
 const NAMES = ["chromium", "chromium-browser", "google-chrome-stable", "google-chrome"];
 const PULSE = "usr/lib/x86_64-linux-gnu/pulseaudio";
+/** What a page asks for, and which of the fetched fonts it gets. */
+const FAMILIES = [
+  ["system-ui", "Liberation Sans"],
+  ["sans-serif", "Liberation Sans"],
+  ["monospace", "Liberation Mono"],
+] as const;
 const VERSION_SECONDS_MAX = 30;
 
 /** A browser that can be started. */
@@ -59,6 +65,10 @@ function writeFontConfig(cache: Cache, folder: string): string {
     file,
     `<?xml version="1.0"?>\n<!DOCTYPE fontconfig SYSTEM "fonts.dtd">\n<fontconfig>\n` +
       `  <dir>/usr/share/fonts</dir>\n  <dir>${join(folder, "usr/share/fonts")}</dir>\n` +
+      FAMILIES.map(
+        ([family, font]) =>
+          `  <alias binding="same"><family>${family}</family><prefer><family>${font}</family></prefer></alias>\n`,
+      ).join("") +
       `  <cachedir>${join(own, "chromium-fonts")}</cachedir>\n</fontconfig>\n`,
   );
   return file;

@@ -18,7 +18,8 @@ export async function loadCatalog(tenantId: string, signal: AbortSignal) {
   ]);
   const byId = new Map(stores.map((store) => [store.storeId, store]));
   return {
-    stores,
+    // By name: the order of ids means nothing to people.
+    stores: stores.toSorted((a, b) => a.name.localeCompare(b.name)),
     services: new Map(services.map((service) => [service.serviceId, service])),
     findStore: (storeId: string | undefined) => byId.get(storeId ?? ""),
   };

@@ -75,8 +75,11 @@ export function Mark() {
   return (
     <svg className="mark" viewBox="0 0 32 32" aria-hidden="true" focusable="false">
       <rect width="32" height="32" rx="9" className="mark-ground" />
-      <path d="M9 8.5v4M23 8.5v4M7.5 16h17" className="mark-lines" />
-      <path d="m12 20.6 3 2.9 5.4-5.6" className="mark-tick" />
+      <path
+        d="M6 10.5h20v3.2a2.3 2.3 0 0 0 0 4.6v3.2H6v-3.2a2.3 2.3 0 0 0 0-4.6Z"
+        className="mark-ticket"
+      />
+      <path d="m12.3 16.1 2.6 2.5 4.8-5.1" className="mark-tick" />
     </svg>
   );
 }

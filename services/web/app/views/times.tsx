@@ -1,13 +1,7 @@
 // The times of one store on one day, in the store's own zone.
 
-import { formatDate, formatRange, formatTime, formatZoneLong } from "../lib/format.ts";
-import {
-  groupByPartOfDay,
-  type SlotView,
-  spotsLeft,
-  statusOf,
-  summarizeDay,
-} from "../lib/slots.ts";
+import { formatDate, formatTime, formatZone, formatZoneLong } from "../lib/format.ts";
+import { groupByPartOfDay, type SlotView, statusOf, summarizeDay } from "../lib/slots.ts";
 import { useApp } from "../ui/app-context.ts";
 import { Countdown } from "../ui/countdown.tsx";
 import { DayPicker, useDays } from "../ui/day-picker.tsx";
@@ -111,26 +105,36 @@ function Times({
   ));
 }
 
+const STATUS_WORDS = { "sold-out": "Sold out", "opens-later": "Opens later", begun: "Over" };
+
 /** A time stays a link whatever becomes of it, so that whoever stands on it does not lose their place. */
 function Time({ slot, date, nowMs }: { slot: SlotView; date: string; nowMs: number }) {
   const { paths } = useApp();
   const status = statusOf(slot, nowMs);
   const isGone = status === "sold-out" || status === "begun";
-  const words = {
-    free: spotsLeft(slot.freeSpots),
-    "sold-out": "Sold out",
-    "opens-later": "Opens later",
-    begun: "Over",
-  }[status];
   return (
     <Link
       to={paths.review(slot.storeId, date, slot.slotId)}
       className={`time ${status}`}
-      aria-label={`${formatRange(slot.startMs, slot.endMs, slot.timeZone)}, ${words}`}
       {...(isGone && { "aria-disabled": true, onClick: (event) => event.preventDefault() })}
     >
-      <span className="time-start">{formatTime(slot.startMs, slot.timeZone)}</span>
-      <span className="time-left">{words}</span>
+      <span className="time-start">
+        {formatTime(slot.startMs, slot.timeZone)}
+        <span className="unseen">
+          {" "}
+          – {formatTime(slot.endMs, slot.timeZone)} ({formatZone(slot.startMs, slot.timeZone)}),
+        </span>
+      </span>
+      <span className="time-left">
+        {status === "free" ? (
+          <>
+            {slot.freeSpots.toLocaleString("en-US")}
+            <span className="unseen"> {slot.freeSpots === 1 ? "spot" : "spots"}</span> left
+          </>
+        ) : (
+          STATUS_WORDS[status]
+        )}
+      </span>
     </Link>
   );
 }
