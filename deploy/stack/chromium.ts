@@ -1,9 +1,10 @@
 // Chromium for the browser tests: the system's when it is installed, else Debian's package unpacked
 // privately, with the fonts and libraries this machine lacks. Nothing that serves people needs it.
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { ensureDebian, libraryPath } from "./apt.ts";
 import type { Cache } from "./cache.ts";
+import { writeWhole } from "./folders.ts";
 import { findProgram, run } from "./run.ts";
 
 const PACKAGES = ["chromium", "fontconfig-config", "fonts-liberation"];
@@ -61,7 +62,7 @@ function writeFontConfig(cache: Cache, folder: string): string {
   const own = join(cache.folder, "tmp");
   mkdirSync(own, { recursive: true });
   const file = join(own, "chromium-fonts.conf");
-  writeFileSync(
+  writeWhole(
     file,
     `<?xml version="1.0"?>\n<!DOCTYPE fontconfig SYSTEM "fonts.dtd">\n<fontconfig>\n` +
       `  <dir>/usr/share/fonts</dir>\n  <dir>${join(folder, "usr/share/fonts")}</dir>\n` +

@@ -60,6 +60,18 @@ async function signInAsClerk(page: Page): Promise<void> {
   await page.getByLabel("Store you are in").waitFor();
 }
 
+/** Lets the mesh do what a page asks for, and loses the answers. */
+async function loseAnswers(page: Page, calls: string): Promise<void> {
+  await page.route(
+    calls,
+    (route) =>
+      route
+        .fetch()
+        .then(() => route.abort())
+        .catch(() => {}), // The page was reloaded meanwhile, which is what it is about.
+  );
+}
+
 /** Returns the digits that the page shows. */
 async function shownCode(page: Page): Promise<string> {
   const text = await page.locator(".code > [aria-hidden]").textContent();
@@ -119,7 +131,9 @@ test("on a phone: a shopper books and holds a code, a clerk redeems it once, and
       await redeemAtTheCounter(code);
       await phone.getByText(/^BetterBuy - Aiea used this code /).waitFor();
       await inspect(phone, "phone-7-used");
+      await phone.getByRole("heading", { name: "Used" }).waitFor();
       // Too late to give it back, and said so.
+      await phone.getByRole("link", { name: "My appointments" }).first().click();
       await phone.getByRole("button", { name: /^Cancel appointment/ }).click();
       await phone.getByRole("button", { name: "Yes, cancel it" }).click();
       await phone.getByText("The code was used", { exact: true }).waitFor();
@@ -367,10 +381,7 @@ describe("a tenant with slots in every state", () => {
           }
         });
         // The mesh takes the request; its answer is lost, and so is the page.
-        await page.route(BOOK, async (route) => {
-          await route.fetch();
-          await route.abort();
-        });
+        await loseAnswers(page, BOOK);
         const button = page.getByRole("button", { name: "Book this time" });
         await button.dblclick();
         await expect.poll(() => sent.length, { timeout: 20_000 }).toBeGreaterThan(1);
@@ -473,10 +484,7 @@ describe("a tenant with slots in every state", () => {
         await page.getByLabel("Code", { exact: true }).fill(code);
         await page.getByText("Party of 1, not redeemed yet.").waitFor();
         const redeem = "**/slotmesh.codes.v1.CodesService/RedeemCode";
-        await page.route(redeem, async (route) => {
-          await route.fetch();
-          await route.abort();
-        });
+        await loseAnswers(page, redeem);
         await page.keyboard.press("Enter");
         await page.getByText("No connection", { exact: true }).waitFor();
         await page.unroute(redeem);

@@ -120,7 +120,7 @@ function Header({ mesh, isStaff }: { mesh: Mesh; isStaff: boolean }) {
       <div className="top-row">
         <Link to={paths.stores()} className="brand">
           <Mark />
-          <span>{brand}</span>
+          <span className="brand-name">{brand}</span>
           {isStaff && <span className="brand-part">Counter</span>}
         </Link>
         {!isStaff && (

@@ -104,7 +104,7 @@ export function nearestFree(
 
 /** "1 spot left", "72 spots left" */
 export function spotsLeft(spots: number): string {
-  return `${spots} ${spots === 1 ? "spot" : "spots"} left`;
+  return `${spots.toLocaleString("en-US")} ${spots === 1 ? "spot" : "spots"} left`;
 }
 
 function sumSpots(slots: readonly SlotView[]): number {

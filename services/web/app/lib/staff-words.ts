@@ -29,13 +29,15 @@ export function redeemWords(
   outcome: RedeemOutcome,
   code: PickupCode | undefined,
   counter: Counter,
+  /** Whose code it is, if a look has told. */
+  name = "",
 ): CounterWords {
   switch (outcome) {
     case RedeemOutcome.REDEEMED:
       return {
         tone: "good",
         title: "Redeemed",
-        text: `Party of ${code?.partySize ?? 1}. This code is used now.`,
+        text: `${name === "" ? "Party" : `${name}, party`} of ${code?.partySize ?? 1}`,
         next: "Hand over, then take the next code.",
       };
     case RedeemOutcome.ALREADY_REDEEMED:

@@ -2,6 +2,7 @@
 // hears words that change seldom.
 
 import { countdownDigits, countdownWords } from "../lib/clock.ts";
+import { formatOpening } from "../lib/format.ts";
 import { useNow } from "./hooks.ts";
 import { useAnnounced } from "./live.tsx";
 
@@ -9,20 +10,25 @@ const TICK_MS = 250;
 /** A page that waits for hours says nothing until the end is near. */
 const SAID_WITHIN_MS = 5 * 60_000;
 
-/** Shows the time left. */
-export function Countdown({ untilMs, label }: { untilMs: number; label: string }) {
+/** Shows when something opens and the time left. */
+export function Countdown({ untilMs, timeZone }: { untilMs: number; timeZone: string }) {
   const nowMs = useNow(TICK_MS);
   const leftMs = untilMs - nowMs;
   const words = countdownWords(leftMs);
-  useAnnounced(leftMs > SAID_WITHIN_MS ? "" : leftMs > 0 ? `${label} in ${words}` : "Open now");
+  useAnnounced(
+    leftMs > SAID_WITHIN_MS ? "" : leftMs > 0 ? `Booking opens in ${words}` : "Open now",
+  );
   return (
-    <p className="countdown">
-      <span aria-hidden="true">
-        {label} in <strong>{countdownDigits(leftMs)}</strong>
-      </span>
-      <span className="unseen" role="timer">
-        {label} in {words}
-      </span>
-    </p>
+    <div className="opening">
+      <p className="countdown">
+        <span aria-hidden="true">
+          Booking opens in <strong>{countdownDigits(leftMs)}</strong>
+        </span>
+        <span className="unseen" role="timer">
+          Booking opens in {words}
+        </span>
+      </p>
+      <p className="hint">{formatOpening(untilMs, nowMs, timeZone)}. You may stay on this page.</p>
+    </div>
   );
 }

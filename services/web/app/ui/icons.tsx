@@ -76,10 +76,10 @@ export function Mark() {
     <svg className="mark" viewBox="0 0 32 32" aria-hidden="true" focusable="false">
       <rect width="32" height="32" rx="9" className="mark-ground" />
       <path
-        d="M6 10.5h20v3.2a2.3 2.3 0 0 0 0 4.6v3.2H6v-3.2a2.3 2.3 0 0 0 0-4.6Z"
+        d="M5.5 9h21v4.5a2.5 2.5 0 0 0 0 5V23h-21v-4.5a2.5 2.5 0 0 0 0-5Z"
         className="mark-ticket"
       />
-      <path d="m12.3 16.1 2.6 2.5 4.8-5.1" className="mark-tick" />
+      <path d="m11.6 16.2 3.1 3 5.7-6" className="mark-tick" />
     </svg>
   );
 }

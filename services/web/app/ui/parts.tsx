@@ -77,8 +77,17 @@ export function Notice({
 }
 
 /** An error, with a way to try again. */
-export function ErrorNotice({ error, onRetry }: { error: unknown; onRetry?: () => void }) {
-  return (
+export function ErrorNotice({
+  error,
+  onRetry,
+  isFloating = false,
+}: {
+  error: unknown;
+  onRetry?: () => void;
+  /** What was known stays on the page, and the notice lies over its foot: nothing jumps. */
+  isFloating?: boolean;
+}) {
+  const notice = (
     <Notice words={errorWords(error)} isSaid>
       {onRetry && (
         <button type="button" className="button quiet" onClick={onRetry}>
@@ -87,6 +96,7 @@ export function ErrorNotice({ error, onRetry }: { error: unknown; onRetry?: () =
       )}
     </Notice>
   );
+  return isFloating ? <div className="floating">{notice}</div> : notice;
 }
 
 /** A labelled field. */

@@ -3,7 +3,7 @@
 
 import { Code } from "@connectrpc/connect";
 import { useEffect, useRef, useState } from "react";
-import { CodeState } from "#gen/slotmesh/codes/v1/code_pb.ts";
+import { CodeState, type PickupCode } from "#gen/slotmesh/codes/v1/code_pb.ts";
 import type { GetCodeResponse } from "#gen/slotmesh/codes/v1/codes_service_pb.ts";
 import {
   type Appointment,
@@ -16,10 +16,10 @@ import { groupCode, spellCode } from "../lib/code.ts";
 import { toMs, toSlotView } from "../lib/convert.ts";
 import { formatDay, formatMoment, formatRange, localDate } from "../lib/format.ts";
 import type { SlotView } from "../lib/slots.ts";
-import { appointmentWords, codeOf, isPassing } from "../lib/words.ts";
-import { useApp } from "../ui/app-context.ts";
+import { appointmentWords, codeOf, isPassing, type Words } from "../lib/words.ts";
+import { type Catalog, useApp } from "../ui/app-context.ts";
 import { CancelButton } from "../ui/cancel-button.tsx";
-import { usePolled, useVisible } from "../ui/hooks.ts";
+import { type Polled, usePolled, useVisible } from "../ui/hooks.ts";
 import { BackIcon } from "../ui/icons.tsx";
 import { useAnnounced } from "../ui/live.tsx";
 import { ErrorNotice, Heading, Notice, ToneSymbol, Waiting } from "../ui/parts.tsx";
@@ -48,7 +48,11 @@ export function AppointmentView(props: {
   const slotId = appointment?.slotId || props.slotId;
   const slot = useSlot(storeId, slotId);
   const state = appointment?.state ?? AppointmentState.PENDING;
-  const words = appointmentWords(state, appointment?.refusalReason ?? RefusalReason.UNSPECIFIED);
+  const code = useCode(state === AppointmentState.CONFIRMED ? appointmentId : undefined);
+  const isUsed = code.data?.code?.state === CodeState.REDEEMED;
+  const words = isUsed
+    ? usedWords(code.data?.code, catalog)
+    : appointmentWords(state, appointment?.refusalReason ?? RefusalReason.UNSPECIFIED);
   const store = catalog?.findStore(storeId);
   useAnnounced(appointment ? `${words.title}. ${words.text}` : "");
 
@@ -60,7 +64,8 @@ export function AppointmentView(props: {
   }, [slotId, state, mesh]);
 
   const what = slot && store && `${store.name}, ${formatMoment(slot.startMs, slot.timeZone)}`;
-  const isOpen = state === AppointmentState.PENDING || state === AppointmentState.CONFIRMED;
+  const isOpen =
+    !isUsed && (state === AppointmentState.PENDING || state === AppointmentState.CONFIRMED);
   return (
     <div className="narrow">
       <Link to={paths.appointments()} className="back">
@@ -82,7 +87,7 @@ export function AppointmentView(props: {
       {state === AppointmentState.PENDING && error === undefined && (
         <Waiting label="Waiting for the answer" shapes={["code-shape"]} />
       )}
-      {state === AppointmentState.CONFIRMED && <CodeCard appointmentId={appointmentId} />}
+      {state === AppointmentState.CONFIRMED && <CodeCard code={code} />}
       <dl className="card facts">
         <div>
           <dt>Where</dt>
@@ -112,7 +117,7 @@ export function AppointmentView(props: {
         )}
       </dl>
       <div className="actions">
-        {!isOpen && slot && (
+        {!isOpen && !isUsed && slot && (
           <Link to={timesPath(paths, slot)} className="button">
             Choose another time
           </Link>
@@ -243,17 +248,37 @@ async function loadCode(get: () => Promise<GetCodeResponse>, signal: AbortSignal
   }
 }
 
-function CodeCard({ appointmentId }: { appointmentId: string }) {
-  const { mesh, catalog } = useApp();
-  const { codes } = mesh.shopper;
-  const { data, error, refresh } = usePolled(
+/** Follows the code of a confirmed appointment. */
+function useCode(appointmentId: string | undefined): Polled<GetCodeResponse> {
+  const { codes } = useApp().mesh.shopper;
+  const code = usePolled(
     appointmentId,
-    (signal) => loadCode(() => codes.getCode({ appointmentId }, { signal }), signal),
+    (signal) =>
+      loadCode(() => codes.getCode({ appointmentId: appointmentId ?? "" }, { signal }), signal),
     CODE_POLL_MS,
   );
-  useEndOfSession(error);
+  useEndOfSession(code.error);
+  return code;
+}
+
+const OVER: Words = {
+  tone: "bad",
+  title: "This code is over",
+  text: "Its time has passed, so the store cannot take it. You can book another time.",
+};
+
+function usedWords(code: PickupCode | undefined, catalog: Catalog | undefined): Words {
+  const store = catalog?.findStore(code?.storeId);
+  const redeemedMs = toMs(code?.redemption?.redeemTime) ?? 0;
+  return {
+    tone: "good",
+    title: "Used",
+    text: `${store?.name ?? "The store"} used this code ${formatMoment(redeemedMs, store?.timeZone ?? "UTC")}. Thank you for coming.`,
+  };
+}
+
+function CodeCard({ code: { data, error, refresh } }: { code: Polled<GetCodeResponse> }) {
   const code = data?.code;
-  useAnnounced(code?.state === CodeState.REDEEMED ? "The store has used your code." : "");
   if (!code) {
     return error === undefined ? (
       <Waiting label="Loading your code" shapes={["code-shape"]} />
@@ -261,27 +286,11 @@ function CodeCard({ appointmentId }: { appointmentId: string }) {
       <ErrorNotice error={error} onRetry={refresh} />
     );
   }
-  const store = catalog?.findStore(code.storeId);
-  const redeemedMs = toMs(code.redemption?.redeemTime);
+  if (code.state === CodeState.REDEEMED) {
+    return null; // The heading says it all.
+  }
   if (code.state !== CodeState.LIVE) {
-    const zone = store?.timeZone ?? "UTC";
-    return (
-      <Notice
-        words={
-          code.state === CodeState.REDEEMED && redeemedMs !== undefined
-            ? {
-                tone: "good",
-                title: "Used",
-                text: `${store?.name ?? "The store"} used this code ${formatMoment(redeemedMs, zone)}.`,
-              }
-            : {
-                tone: "bad",
-                title: "This code is over",
-                text: "Its time has passed, so the store cannot take it. You can book another time.",
-              }
-        }
-      />
-    );
+    return <Notice words={OVER} />;
   }
   return (
     <section className="card code-card" aria-label="Your pickup code">
@@ -295,8 +304,8 @@ function CodeCard({ appointmentId }: { appointmentId: string }) {
       {data.qrSvg !== "" && (
         <img
           className="qr"
-          width="200"
-          height="200"
+          width="232"
+          height="232"
           alt={`QR code of ${spellCode(code.code)}`}
           src={`data:image/svg+xml;charset=utf-8,${encodeURIComponent(data.qrSvg)}`}
         />

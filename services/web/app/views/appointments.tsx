@@ -25,7 +25,7 @@ export function AppointmentsView() {
   return (
     <div className="narrow">
       <Heading title="My appointments" brand={brand} />
-      {person && <p className="lead">Signed in as {person.displayName}.</p>}
+      {person && <p className="lead">Signed in as {person.displayName}</p>}
       {list.error !== undefined && <ErrorNotice error={list.error} onRetry={list.more} />}
       {!list.appointments && list.error === undefined && (
         <Waiting label="Loading your appointments" shapes={["card", "card"]} />

@@ -11,7 +11,7 @@ export function MissingView() {
     <div className="narrow">
       <Heading title="Nothing is here" brand={brand} />
       <p className="lead">The address is not one of this page, or what it led to is gone.</p>
-      <p>
+      <p className="actions">
         <Link to={paths.stores()} className="button">
           Go to the stores
         </Link>

@@ -131,6 +131,7 @@ function useCounter(store: Store, person: Person, setPanel: (panel: Panel) => vo
   const { codes, identity, session } = mesh.staff;
   const { storeId } = store;
   const keys = useRef({ code: "", requestId: "" });
+  const known = useRef({ code: "", name: "" });
   const flight = useRef<AbortController>(undefined);
   const isRedeeming = useRef(false);
   const counter: Counter = {
@@ -183,6 +184,7 @@ function useCounter(store: Store, person: Person, setPanel: (panel: Panel) => vo
         // Without a name the code is as good.
         .catch(() => ({ displayName: "" }));
       if (!signal.aborted) {
+        known.current = { code, name: displayName };
         setPanel({ kind: "live", code, pickup, name: displayName });
         announce(`${displayName || "A shopper"}, party of ${pickup.partySize}. Enter redeems.`);
       }
@@ -214,7 +216,8 @@ function useCounter(store: Store, person: Person, setPanel: (panel: Panel) => vo
       const answer = await codes.redeemCode(request, { signal, timeoutMs: REDEEM_MS });
       // Answered: the next time this code is typed is another redemption.
       keys.current = { code: "", requestId: "" };
-      show(code, redeemWords(answer.outcome, answer.code, counter));
+      const name = known.current.code === code ? known.current.name : "";
+      show(code, redeemWords(answer.outcome, answer.code, counter, name));
     } catch (error) {
       if (!signal.aborted) {
         fail(code, error);
@@ -241,8 +244,8 @@ function PanelView({ panel }: { panel: Panel }) {
     case "live":
       return (
         <div className="panel panel-live">
-          <p className="panel-code">{groupCode(panel.code)}</p>
           <p className="panel-title">{panel.name ?? "\u00a0"}</p>
+          <p className="panel-code">{groupCode(panel.code)}</p>
           <p className="panel-text">
             Party of {panel.pickup.partySize}
             {panel.pickup.state === CodeState.LIVE ? ", not redeemed yet." : ""}
@@ -253,11 +256,11 @@ function PanelView({ panel }: { panel: Panel }) {
     default:
       return (
         <div className={`panel tone-${panel.words.tone}`}>
-          <p className="panel-code">{groupCode(panel.code)}</p>
-          <p className="panel-title">
+          <p className="panel-symbol">
             <ToneSymbol tone={panel.words.tone} />
-            {panel.words.title}
           </p>
+          <p className="panel-title">{panel.words.title}</p>
+          <p className="panel-code">{groupCode(panel.code)}</p>
           <p className="panel-text">{panel.words.text}</p>
           <p className="panel-next">{panel.words.next}</p>
         </div>

@@ -48,7 +48,9 @@ export function ReviewView(props: { storeId: string; date: string; slotId: strin
         <BackIcon /> Choose another time
       </Link>
       <Heading title="Your appointment" brand={brand} />
-      {day.error !== undefined && <ErrorNotice error={day.error} onRetry={day.refresh} />}
+      {day.error !== undefined && (
+        <ErrorNotice error={day.error} onRetry={day.refresh} isFloating={slot !== undefined} />
+      )}
       {!slot && day.error === undefined && (
         <Waiting label="Loading the time" shapes={["card", "line"]} />
       )}
@@ -207,26 +209,36 @@ function Booking({
           <Notice words={bookingWords(BookingOutcome.TOO_LATE, { slot, openMs, nowMs })} />
         )}
         {phase.kind === "failed" && <ErrorNotice error={phase.error} />}
-        {status === "opens-later" && <Countdown untilMs={openMs} label="Booking opens" />}
+        {status === "opens-later" && <Countdown untilMs={openMs} timeZone={slot.timeZone} />}
       </div>
       {isLost && <Others slot={slot} slots={daySlots} partySize={partySize} date={date} />}
       <button
         type="submit"
-        className="button wide"
+        className={isLost ? "button quiet wide" : "button wide"}
         aria-disabled={!canBook}
         aria-describedby={`left-${slot.slotId}`}
       >
-        {isSending ? "Booking…" : person ? "Book this time" : "Sign in and book"}
+        {buttonWords({ isSending, isLost, isSignedIn: person !== undefined })}
       </button>
       <p className="hint centred" id={`left-${slot.slotId}`}>
         {phase.kind === "sending" && phase.attempt > 1
           ? `Very busy: attempt ${phase.attempt}. It counts as one request, and you may reload.`
-          : status === "free"
+          : status === "free" && !isLost
             ? `${spotsLeft(slot.freeSpots)}. The time is yours once it says Confirmed.`
             : "\u00a0"}
       </p>
     </form>
   );
+}
+
+function buttonWords(now: { isSending: boolean; isLost: boolean; isSignedIn: boolean }): string {
+  if (now.isSending) {
+    return "Booking…";
+  }
+  if (now.isLost) {
+    return "Try this time again";
+  }
+  return now.isSignedIn ? "Book this time" : "Sign in and book";
 }
 
 function PartySize({

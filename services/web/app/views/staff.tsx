@@ -100,7 +100,7 @@ function Counter({ person, stores }: { person: Person; stores: readonly Store[] 
         <p className="empty">Choose the store you are in, then type codes here.</p>
       )}
       <p className="counter-foot">
-        Signed in as {person.displayName}.{" "}
+        Signed in as {person.displayName} ·{" "}
         <button
           type="button"
           className="link"

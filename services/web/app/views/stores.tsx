@@ -40,7 +40,11 @@ export function StoresView({ date }: { date: string | undefined }) {
         />
       )}
       {days.slots.error !== undefined && (
-        <ErrorNotice error={days.slots.error} onRetry={days.slots.refresh} />
+        <ErrorNotice
+          error={days.slots.error}
+          onRetry={days.slots.refresh}
+          isFloating={slots !== undefined}
+        />
       )}
       {!catalog && catalogError === undefined && (
         <Waiting label="Loading the stores" shapes={["days-shape", "card", "card", "card"]} />

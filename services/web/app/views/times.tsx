@@ -21,7 +21,8 @@ export function TimesView({ storeId, date }: { storeId: string; date: string }) 
   const slots = days.slots.data;
   const summary = slots && summarizeDay(slots, nowMs);
   const service = catalog?.services.get(slots?.[0]?.serviceId ?? "");
-  useAnnounced(summary ? `${formatDate(date)}: ${dayWords(slots, nowMs)}` : "");
+  // Only the day: how much is left changes too often to be said.
+  useAnnounced(slots ? `Times on ${formatDate(date)}` : "");
   if (catalog && !store) {
     return <MissingView />;
   }
@@ -45,12 +46,16 @@ export function TimesView({ storeId, date }: { storeId: string; date: string }) 
         onChoose={(chosen) => navigate(paths.times(storeId, chosen), { replace: true })}
       />
       {days.slots.error !== undefined && (
-        <ErrorNotice error={days.slots.error} onRetry={days.slots.refresh} />
+        <ErrorNotice
+          error={days.slots.error}
+          onRetry={days.slots.refresh}
+          isFloating={slots !== undefined}
+        />
       )}
       <section aria-label={`Times on ${formatDate(date)}`}>
         <h2 className="day-heading">{formatDate(date)}</h2>
         {summary?.kind === "opens-later" && (
-          <Countdown untilMs={summary.openMs} label="Booking opens" />
+          <Countdown untilMs={summary.openMs} timeZone={store?.timeZone ?? "UTC"} />
         )}
         {summary?.kind === "sold-out" && (
           <Notice
@@ -143,9 +148,4 @@ function hourAt(ms: number, timeZone: string): number {
   const time = formatTime(ms, timeZone);
   const hour = Number.parseInt(time, 10) % 12;
   return time.endsWith("p.m.") ? hour + 12 : hour;
-}
-
-function dayWords(slots: readonly SlotView[], nowMs: number): string {
-  const free = slots.filter((slot) => statusOf(slot, nowMs) === "free").length;
-  return free === 1 ? "1 time has spots" : `${free} times have spots`;
 }
