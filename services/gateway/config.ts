@@ -47,7 +47,7 @@ function readOrigins(env: Environment): string[] {
   const origins = (env.SLOTMESH_GATEWAY_ORIGINS ?? "").split(",").map((text) => text.trim());
   return origins.filter((origin) => {
     // An origin that a browser would never send would look as if it worked.
-    if (origin !== "" && URL.parse(origin)?.origin !== origin) {
+    if (origin !== "" && (URL.parse(origin)?.origin !== origin || origin.includes("*"))) {
       throw new Error(
         `SLOTMESH_GATEWAY_ORIGINS has "${origin}": wanted origins as browsers send them, ` +
           '"https://shop.example" or "http://127.0.0.1:5173", with commas between',

@@ -80,7 +80,8 @@ function send(file: File, request: Request, response: Response): void {
   for (const [header, value] of Object.entries(file.headers)) {
     response.setHeader(header, value);
   }
-  if (request.headers["if-none-match"]?.includes(etag)) {
+  const known = request.headers["if-none-match"];
+  if (known === "*" || known?.includes(etag)) {
     response.writeHead(304);
     response.end();
     return;
@@ -140,15 +141,16 @@ function toFile(name: string, body: Buffer): File {
   const isText = /^text\/|javascript|json|xml|svg/.test(type);
   const isHtml = type === "text/html";
   const isWorthwhile = body.length >= COMPRESS_BYTES_MIN && !COMPRESSED.test(type);
+  const etag = `"${createHash("sha256").update(body).digest("base64url").slice(0, 22)}"`;
   return {
-    // Weak: the same file has one tag in every encoding.
-    etag: `"${createHash("sha256").update(body).digest("base64url").slice(0, 22)}"`,
+    etag,
     headers: {
       "content-type": isText ? `${type}; charset=utf-8` : type,
       "cache-control": HASHED.test(name)
         ? `public, max-age=${IMMUTABLE_SECONDS}, immutable`
         : "no-cache",
-      etag: `W/"${createHash("sha256").update(body).digest("base64url").slice(0, 22)}"`,
+      // Weak: the same file has one tag in every encoding.
+      etag: `W/${etag}`,
       vary: "Accept-Encoding",
       "cross-origin-resource-policy": "same-origin",
       ...(isHtml && {

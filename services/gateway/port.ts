@@ -22,7 +22,9 @@ const FIRST_BYTES_MS_MAX = 10_000;
 const HEADERS_MS_MAX = 10_000;
 const REQUEST_MS_MAX = 20_000;
 const IDLE_MS_MAX = 75_000;
-const IDLE_CHECK_MS = 5000;
+/** Longer than the 15 s between heartbeats of a stream: a socket that moves nothing for so long is stuck. */
+const STALLED_MS_MAX = 60_000;
+const CHECK_MS = 5000;
 const HEADER_BYTES_MAX = 16 << 10;
 const REQUESTS_PER_SOCKET_MAX = 10_000;
 const STREAMS_MAX = 256;
@@ -38,6 +40,8 @@ export interface PortLimits {
   readonly headersMs: number;
   /** The time a connection may do nothing, in milliseconds. */
   readonly idleMs: number;
+  /** The time that an answer may stand still because nobody reads it, in milliseconds. */
+  readonly stalledMs: number;
   /** The time that what runs has to end when the port closes, in milliseconds. */
   readonly drainMs: number;
 }
@@ -62,6 +66,7 @@ export async function openPort(options: {
     firstBytesMs: FIRST_BYTES_MS_MAX,
     headersMs: HEADERS_MS_MAX,
     idleMs: IDLE_MS_MAX,
+    stalledMs: STALLED_MS_MAX,
     drainMs: DRAIN_MS_MAX,
     ...options.limits,
   };
@@ -99,7 +104,7 @@ function http1Server(handle: Handle, limits: PortLimits): Http1Server {
       headersTimeout: limits.headersMs,
       requestTimeout: Math.max(REQUEST_MS_MAX, limits.headersMs),
       keepAliveTimeout: limits.idleMs,
-      connectionsCheckingInterval: Math.min(IDLE_CHECK_MS, limits.headersMs),
+      connectionsCheckingInterval: Math.min(CHECK_MS, limits.headersMs),
       maxHeaderSize: HEADER_BYTES_MAX,
       keepAlive: true,
       keepAliveInitialDelay: TCP_KEEPALIVE_MS,
@@ -107,6 +112,8 @@ function http1Server(handle: Handle, limits: PortLimits): Http1Server {
     },
     handle,
   );
+  // Without a listener, Node destroys the socket.
+  server.timeout = limits.stalledMs;
   server.maxRequestsPerSocket = REQUESTS_PER_SOCKET_MAX;
   return server;
 }
@@ -126,7 +133,11 @@ function http2Server(
   server.on("session", (session) => {
     sessions.add(session);
     session.on("close", () => sessions.delete(session));
-    session.setTimeout(limits.idleMs, () => session.close());
+    session.setTimeout(limits.idleMs, () => {
+      // Nothing moved, so what is still open is stuck.
+      session.close();
+      session.destroy();
+    });
   });
   return server;
 }
@@ -139,17 +150,20 @@ function readFirstBytes(
   done: (isHttp2: boolean | undefined) => void,
 ): void {
   const timer = setTimeout(() => socket.destroy(), msMax);
+  let bytes = Buffer.alloc(0);
   const look = () => {
-    const bytes: Buffer | null = socket.read();
-    if (bytes === null) {
+    const more: Buffer | null = socket.read();
+    if (more === null) {
       return;
     }
-    socket.unshift(bytes);
+    // Held here until they decide: what is put back at once would be readable again at once.
+    bytes = Buffer.concat([bytes, more]);
     const isPreface = bytes.subarray(0, PREFACE.length).equals(PREFACE.subarray(0, bytes.length));
     if (isPreface && bytes.length < PREFACE.length) {
       return;
     }
     settle();
+    socket.unshift(bytes);
     done(isPreface);
   };
   const giveUp = () => {

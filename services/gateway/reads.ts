@@ -25,7 +25,7 @@ export interface SharedReads {
 interface Entry {
   readonly answer: Promise<Message>;
   readonly askedAtMs: number;
-  isThere: boolean;
+  readonly isThere: boolean;
 }
 
 /** Makes the place where answers are shared. */
@@ -38,10 +38,9 @@ export function createSharedReads(now: () => number = Date.now): SharedReads {
     entries.set(key, entry, { size: 1 });
     entry.answer.then(
       (answer) => {
-        entry.isThere = true;
         written.set(answer, new Map());
         if (entries.peek(key) === entry) {
-          entries.set(key, entry, { size: weigh(answer) });
+          entries.set(key, { ...entry, isThere: true }, { size: weigh(answer) });
         }
       },
       () => {

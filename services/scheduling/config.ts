@@ -16,6 +16,9 @@ export interface SchedulingConfig extends MeshConfig {
   readonly holdMs: number;
   /** How many wishes a second pass without admission while Redis is away, in each process. */
   readonly unguardedPerSecond: number;
+  /** How often a watcher hears the same state again while nothing changes, in milliseconds: more often than
+   * proxies cut idle streams. */
+  readonly heartbeatMs: number;
   /** How many partitions the topic of bookings gets when it is created. */
   readonly partitions: number;
 }
@@ -30,6 +33,7 @@ export function readConfig(env: Environment = process.env): SchedulingConfig {
       min: 1,
       max: 100_000,
     }),
+    heartbeatMs: readInteger(env, "SLOTMESH_HEARTBEAT_MS", 15_000, { min: 100, max: 30_000 }),
     partitions: readInteger(env, "SLOTMESH_BOOKING_PARTITIONS", 12, { min: 1, max: 1000 }),
   };
 }

@@ -60,7 +60,17 @@ await runProcess(logger, async (parts) => {
   parts.push(
     await serveGrpc({
       address: `${config.bind}:${config.port}`,
-      methods: schedulingMethods({ store, redis, gate, book, answers, finishWork, audit, now }),
+      methods: schedulingMethods({
+        store,
+        redis,
+        gate,
+        book,
+        answers,
+        finishWork,
+        audit,
+        now,
+        heartbeatMs: config.heartbeatMs,
+      }),
       authenticate: createAuthenticate({ service: "scheduling", jwksUrl: config.jwksUrl, meshKey }),
       drainMs: config.drainMs,
       logger,

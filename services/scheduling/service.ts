@@ -29,7 +29,6 @@ import type { SchedulingRedis } from "./redis.ts";
 import type { SchedulingStore } from "./store.ts";
 
 const PAGE_SIZE = 20;
-const HEARTBEAT_MS = 15_000;
 const STEP_MS_MAX = 8000;
 
 /** What the handlers work with. */
@@ -42,6 +41,8 @@ export interface SchedulingOptions {
   readonly finishWork: FinishWork;
   readonly audit: Audit;
   readonly now: () => number;
+  /** How often a watcher hears the same state again while nothing changes, in milliseconds. */
+  readonly heartbeatMs: number;
 }
 
 /** Binds the handlers of both services. */
@@ -50,7 +51,7 @@ export function schedulingMethods(options: SchedulingOptions): BoundMethod[] {
 }
 
 function schedulingService(options: SchedulingOptions): BoundMethod[] {
-  const { store, redis, book, answers, now } = options;
+  const { store, redis, book } = options;
   return bind(
     SchedulingService,
     {
@@ -72,7 +73,7 @@ function schedulingService(options: SchedulingOptions): BoundMethod[] {
         return { appointment: toAppointment(appointment) };
       },
 
-      watchAppointment: ({ appointmentId }, call) => watch(answers, appointmentId, call, now),
+      watchAppointment: ({ appointmentId }, call) => watch(options, appointmentId, call),
 
       listAppointments: async (request, { caller }) => {
         const shopperId = shopperOf(request.shopperId, caller);
@@ -228,10 +229,9 @@ async function cancel(
 
 /** Sends an appointment's state until it is final. */
 async function* watch(
-  answers: Answers,
+  { answers, now, heartbeatMs }: SchedulingOptions,
   appointmentId: string,
   { caller, signal }: Call,
-  now: () => number,
 ) {
   let sentState: AppointmentState | undefined;
   let sentAtMs = 0;
@@ -248,7 +248,7 @@ async function* watch(
     const isSettled =
       row && (row.state !== AppointmentState.CONFIRMED || (await answers.hasCode(appointmentId)));
     const state = isSettled ? row.state : AppointmentState.PENDING;
-    if (state !== sentState || now() - sentAtMs > HEARTBEAT_MS) {
+    if (state !== sentState || now() - sentAtMs >= heartbeatMs) {
       sentState = state;
       sentAtMs = now();
       yield { appointment: isSettled ? toAppointment(row) : { appointmentId, state } };
@@ -257,7 +257,9 @@ async function* watch(
       stop.abort();
       return;
     }
+    const beat = setTimeout(() => stop.abort(), sentAtMs + heartbeatMs - now());
     await woken;
+    clearTimeout(beat);
   }
   throw meshError(Code.DeadlineExceeded, "no final state yet: watch again", {
     reason: "STILL_PENDING",
