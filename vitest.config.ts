@@ -14,7 +14,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["{services,deploy,test,bench}/**/*.test.ts"],
-          exclude: [...NEEDS_STACK, "test/e2e/**", "test/faults/**"],
+          exclude: [...NEEDS_STACK, "test/e2e/**", "test/browser/**", "test/faults/**"],
         },
       },
       {
@@ -33,6 +33,16 @@ export default defineConfig({
           include: ["test/e2e/**/*.test.ts"],
           testTimeout: 120_000,
           hookTimeout: 120_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          // The page in Chromium, which is fetched first where it is missing.
+          name: "browser",
+          include: ["test/browser/**/*.test.ts"],
+          testTimeout: 180_000,
+          hookTimeout: 400_000,
         },
       },
       {

@@ -11,6 +11,11 @@ const GO_ENV = { CGO_ENABLED: "0", GOFLAGS: "-mod=readonly -trimpath" };
 /** The checks, in an order that tells the cheap failures first. */
 export const CHECKS: readonly Step[] = [
   { name: "tsc", command: ["tsc", "--noEmit", "-p", "."], count: "exit" },
+  {
+    name: "tsc (the page)",
+    command: ["tsc", "--noEmit", "-p", "services/web/app"],
+    count: "exit",
+  },
   { name: "biome", command: ["biome", "check", "--error-on-warnings", "."], count: "exit" },
   {
     name: "validate.proto is there",

@@ -13,8 +13,8 @@ const HELP = `npm test
 
 Installs what is missing, starts a mesh on free ports with its data in .data/test (made anew each
 time), and runs: tsc, biome, buf lint, format and breaking, "generate leaves no diff", the vindex's Go
-tests, unit tests, tests on the real Vitess, Redis and broker, journeys over the wire, and kill -9 of
-each part. Ends with 'N passed, N failed', and exits with 1 if anything failed. Logs of the mesh:
+tests, unit tests, tests on the real Vitess, Redis and broker, journeys over the wire, the page in a
+Chromium, and kill -9 of each part. Ends with 'N passed, N failed', and exits with 1 if anything failed. Logs of the mesh:
 .data/test/logs.
 
   --help   show this text
@@ -96,7 +96,7 @@ async function main(): Promise<boolean> {
 async function runOnStack(stack: Stack, run: (step: Step) => Promise<void>): Promise<void> {
   const env = { ...stack.env, SLOTMESH_DATA: stack.dataFolder };
   try {
-    for (const project of ["stack", "e2e", "faults"]) {
+    for (const project of ["stack", "e2e", "browser", "faults"]) {
       await run({
         name: `${project} tests`,
         command: ["vitest", "run", "--project", project],

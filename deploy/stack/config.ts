@@ -112,7 +112,9 @@ export function environmentHelp(): string {
     "  SLOTMESH_MYSQL_DSN               a vtgate to use, mysql://user:password@host:port (own)",
     "  SLOTMESH_KAFKA_BROKERS           brokers to use, host:port,host:port (own)",
     "  SLOTMESH_REDIS_URL               a Redis to use, redis://host:port (own)",
-    "  SLOTMESH_WEB_ROOT                the folder of the page that the gateway serves (none)",
+    "  SLOTMESH_WEB_ROOT                the folder of a built page to serve (own, of this checkout)",
+    "  SLOTMESH_WEB_TENANT              whose page it is without /t/<tenant> (betterbuy)",
+    "  SLOTMESH_WEB_TENANT_NAME         what the page calls them (BetterBuy)",
     ...ports,
   ].join("\n");
 }

@@ -57,8 +57,8 @@ export function meshEnvironment(config: Config): Record<string, string> {
   };
 }
 
-/** Describes a running service. */
-export function servicePart(config: Config, service: ServiceSpec): PartSpec {
+/** Describes a running service; the gateway serves the page of a folder. */
+export function servicePart(config: Config, service: ServiceSpec, page?: string): PartSpec {
   const address = `${HOST}:${config.ports[service.name]}`;
   return {
     name: service.name,
@@ -70,6 +70,7 @@ export function servicePart(config: Config, service: ServiceSpec): PartSpec {
       NODE_COMPILE_CACHE: join(config.dataFolder, "run", "compiled"),
       ...config.environment,
       ...meshEnvironment(config),
+      ...(service.name === "gateway" && page !== undefined && { SLOTMESH_WEB_ROOT: page }),
     },
     cwd: config.checkout,
     logFile: join(config.dataFolder, "logs", `${service.name}.log`),

@@ -44,6 +44,7 @@ import { recordSteps, type Say, type Steps } from "./say.ts";
 import { findServices, meshEnvironment, type ServiceSpec, servicePart } from "./services.ts";
 import { checkPlatform, checkTools } from "./tools.ts";
 import { buildVtcombo, vtcomboNeed, vtcomboPart, vtcomboStamp, vtgateDsn } from "./vtcombo.ts";
+import { buildPage } from "./web.ts";
 
 export { findRunningStack } from "./record.ts";
 
@@ -186,6 +187,8 @@ interface Programs {
   vtcombo?: string;
   kafka?: KafkaProgram;
   redis?: RedisProgram;
+  /** The folder of the page; absent when no gateway is started. */
+  page?: string;
 }
 
 /** Checks tools and ports, then fetches and builds; starts nothing. */
@@ -204,11 +207,13 @@ async function fetchParts(context: Context, services: ServiceSpec[]): Promise<Pr
   ]);
   await checkPorts(config.ports, portsNeeded(config, services));
   return steps.run("fetch", "parts are in the cache", async () => {
-    const [mysqld, vtcombo, kafka, redis] = await together(context, [
+    const hasGateway = services.some(({ name }) => name === "gateway");
+    const [mysqld, vtcombo, kafka, redis, page] = await together(context, [
       mysqlDsn ? undefined : fetchMysqld(cache),
       mysqlDsn ? undefined : buildVtcombo(cache, config, stamp),
       brokers ? undefined : fetchKafka(cache, config).then((it) => withArchive(cache, config, it)),
       url ? undefined : fetchRedis(cache, foundRedis),
+      hasGateway ? buildPage(cache, config) : undefined,
       checkGiven(config),
     ]);
     return {
@@ -216,6 +221,7 @@ async function fetchParts(context: Context, services: ServiceSpec[]): Promise<Pr
       ...(vtcombo !== undefined && { vtcombo }),
       ...(kafka && { kafka }),
       ...(redis && { redis }),
+      ...(page !== undefined && { page }),
     };
   });
 }
@@ -247,7 +253,9 @@ async function startParts(context: Context, programs: Programs, services: Servic
   ]);
   await together(
     context,
-    services.map((service) => launch(context, servicePart(config, service), LEVEL.service)),
+    services.map((service) =>
+      launch(context, servicePart(config, service, programs.page), LEVEL.service),
+    ),
   );
 }
 

@@ -55,6 +55,8 @@ async function main(say: Say): Promise<void> {
   const showDemo = await makeDemo(stack);
   if (interrupt.signal.aborted) return;
   printTable(stack, say);
+  const page = stack.env.SLOTMESH_GATEWAY_URL;
+  say(`page: ${page} for shoppers, ${page}/staff for the counter`);
   showDemo(say);
   say("Ctrl-C, or npm run stop, stops everything.");
 }

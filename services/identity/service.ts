@@ -40,6 +40,7 @@ const ACCESS: Access<typeof IdentityService> = {
   signIn: EVERYONE,
   refreshSession: EVERYONE,
   getProfile: ["shopper", "staff", "manager", "operator"],
+  getShopperName: ["staff", "manager", "operator"],
 };
 
 const ROLE_OF: Record<PersonRole, Role> = {
@@ -145,7 +146,7 @@ function registering(
 function signingIn(
   { store, passwords, logger }: IdentityOptions,
   sessions: Sessions,
-): Methods<"signIn" | "refreshSession" | "getProfile"> {
+): Methods<"signIn" | "refreshSession" | "getProfile" | "getShopperName"> {
   /** Brings a hash up to today's parameters, now that the password is at hand. */
   async function rehash(account: Account, password: string, call: Call): Promise<void> {
     try {
@@ -154,6 +155,13 @@ function signingIn(
       // The sign-in stands without it, and the next one tries again.
       logger.warn({ cause: (error as Error).message }, "a password was not rehashed");
     }
+  }
+
+  async function findPerson(tenantId: string, subjectId: string): Promise<Account | undefined> {
+    const suffix = suffixOf(tenantId, subjectId);
+    return isId(subjectId)
+      ? retryTransient(() => store.findAccount({ suffix, tenantId, subjectId }))
+      : undefined;
   }
 
   return {
@@ -187,14 +195,19 @@ function signingIn(
     },
 
     getProfile: async (_request, { caller: { tenantId, subjectId } }) => {
-      const suffix = suffixOf(tenantId, subjectId);
-      const account =
-        isId(subjectId) &&
-        (await retryTransient(() => store.findAccount({ suffix, tenantId, subjectId })));
+      const account = await findPerson(tenantId, subjectId);
       if (!account) {
         throw notFound("profile");
       }
       return { profile: toProfile(account) };
+    },
+
+    getShopperName: async ({ shopperId }, { caller: { tenantId } }) => {
+      const account = await findPerson(tenantId, shopperId);
+      if (account?.role !== "shopper") {
+        throw notFound("shopper");
+      }
+      return { displayName: account.displayName };
     },
   };
 }

@@ -14,8 +14,15 @@ import type { Store } from "./store.ts";
 import { errorOf, startIdentity } from "./testing.ts";
 
 const DAY_MS = 86_400_000;
-const { createTenant, registerShopper, registerStaff, signIn, refreshSession, getProfile } =
-  IdentityService.method;
+const {
+  createTenant,
+  registerShopper,
+  registerStaff,
+  signIn,
+  refreshSession,
+  getProfile,
+  getShopperName,
+} = IdentityService.method;
 
 const service = await startIdentity();
 const { call, operator, serve, shopper, store, tenantId } = service;
@@ -63,6 +70,27 @@ test("a shopper registers, is signed in, and is who the token says", async () =>
     storeIds: [],
   });
   expect((await call(getProfile, {}, caller)).profile).toEqual(profile);
+});
+
+test("a clerk is told what a shopper is called, and of nobody else", async () => {
+  const clerk = { role: "staff", tenantId, subjectId: "1" } as const;
+  const { session } = await call(registerShopper, shopper({ displayName: "Zoë" }));
+  const shopperId = session?.profile?.subjectId ?? "";
+  expect((await call(getShopperName, { shopperId }, clerk)).displayName).toBe("Zoë");
+  const staffRequest = { ...shopper(), role: Role.STAFF, storeIds: ["1"] };
+  const { profile } = await call(registerStaff, staffRequest, operator);
+  const others = [
+    [profile?.subjectId ?? "", clerk],
+    [shopperId, { ...clerk, tenantId: uniqueTenant() }],
+    ["Zoë", clerk],
+  ] as const;
+  for (const [stranger, caller] of others) {
+    expect(await errorOf(call(getShopperName, { shopperId: stranger }, caller))).toEqual({
+      code: Code.NotFound,
+      message: "no such shopper",
+      reason: "NOT_FOUND",
+    });
+  }
 });
 
 test("a registration that comes again finds the same shopper, with a session of its own", async () => {
@@ -196,6 +224,7 @@ test("who may not is refused before anything is looked at", async () => {
     signIn: everyone,
     refreshSession: everyone,
     getProfile: ["shopper", "staff", "manager", "operator"],
+    getShopperName: ["staff", "manager", "operator"],
   };
   for (const method of IdentityService.methods) {
     for (const role of everyone) {

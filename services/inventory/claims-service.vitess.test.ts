@@ -166,6 +166,7 @@ describe("who may", () => {
     createService: ["manager", "operator"],
     createSlots: ["manager", "operator"],
     listStores: ["anonymous", ...people, "service"],
+    listServices: ["anonymous", ...people, "service"],
     getSlot: [...people, "service"],
     listAvailability: ["anonymous", ...people, "service"],
     takeSpots: ["service"],

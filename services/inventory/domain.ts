@@ -328,13 +328,13 @@ export function findLocalDay(
   };
 }
 
-/** Makes the token of the page that follows a store. */
-export function toPageToken(storeId: string): string {
-  return Buffer.from(storeId).toString("base64url");
+/** Makes the token of the page that follows a store or a service. */
+export function toPageToken(id: string): string {
+  return Buffer.from(id).toString("base64url");
 }
 
-/** Finds the store that a page follows; undefined if the token is not one of ours. */
+/** Finds the id that a page follows; undefined if the token is not one of ours. */
 export function findPageStart(token: string): string | undefined {
-  const storeId = token === "" ? "0" : Buffer.from(token, "base64url").toString();
-  return isStoredId(storeId) ? storeId : undefined;
+  const id = token === "" ? "0" : Buffer.from(token, "base64url").toString();
+  return isStoredId(id) ? id : undefined;
 }

@@ -32,6 +32,7 @@ const ACCESS: Access<typeof InventoryService> = {
   createService: ["manager", "operator"],
   createSlots: ["manager", "operator"],
   listStores: ["anonymous", "shopper", "staff", "manager", "operator", "service"],
+  listServices: ["anonymous", "shopper", "staff", "manager", "operator", "service"],
   getSlot: ["shopper", "staff", "manager", "operator", "service"],
   listAvailability: ["anonymous", "shopper", "staff", "manager", "operator", "service"],
 };
@@ -112,18 +113,23 @@ export function inventoryService(options: {
       return { slots: rowOf(written, "slot").map(toSlotMessage) };
     },
 
-    listStores: async ({ tenantId, pageSize, pageToken }, call) => {
-      const after = findPageStart(pageToken);
-      if (after === undefined) {
-        throw invalid("BAD_PAGE_TOKEN", "page_token is not one that a page gave: begin without it");
-      }
-      const size = pageSize || PAGE_SIZE_DEFAULT;
-      const rows = await store.listStores(tenantOf(tenantId, call.caller), after, size + 1);
-      const page = rows.slice(0, size);
-      const last = page.at(-1);
+    listStores: async (request, { caller }) => {
+      const page = await readPage(request, (after, rowsMax) =>
+        store.listStores(tenantOf(request.tenantId, caller), after, rowsMax),
+      );
       return {
-        stores: page.map(toStoreMessage),
-        nextPageToken: rows.length > size && last ? toPageToken(last.storeId) : "",
+        stores: page.rows.map(toStoreMessage),
+        nextPageToken: page.hasMore ? toPageToken(page.rows.at(-1)?.storeId ?? "") : "",
+      };
+    },
+
+    listServices: async (request, { caller }) => {
+      const page = await readPage(request, (after, rowsMax) =>
+        store.listServices(tenantOf(request.tenantId, caller), after, rowsMax),
+      );
+      return {
+        services: page.rows.map(toServiceMessage),
+        nextPageToken: page.hasMore ? toPageToken(page.rows.at(-1)?.serviceId ?? "") : "",
       };
     },
 
@@ -159,6 +165,20 @@ export function inventoryService(options: {
       return { slots: slots.map(toSlotMessage) };
     },
   });
+}
+
+/** Reads the page that a request asks for, and whether another follows. */
+async function readPage<Row>(
+  { pageSize, pageToken }: { readonly pageSize: number; readonly pageToken: string },
+  read: (afterId: string, rowsMax: number) => Promise<Row[]>,
+): Promise<{ readonly rows: Row[]; readonly hasMore: boolean }> {
+  const after = findPageStart(pageToken);
+  if (after === undefined) {
+    throw invalid("BAD_PAGE_TOKEN", "page_token is not one that a page gave: begin without it");
+  }
+  const size = pageSize || PAGE_SIZE_DEFAULT;
+  const rows = await read(after, size + 1);
+  return { rows: rows.slice(0, size), hasMore: rows.length > size };
 }
 
 /** Finds the store and the service that a manager names, if both are their tenant's. */

@@ -8,6 +8,7 @@ import type {
   CreateStoreResponse,
   GetSlotResponse,
   ListAvailabilityResponse,
+  ListServicesResponse,
   ListStoresResponse,
 } from "#gen/slotmesh/inventory/v1/inventory_service_pb.ts";
 import type { Caller } from "#shared/auth.ts";
@@ -185,6 +186,19 @@ describe("stores", () => {
 });
 
 describe("services", () => {
+  test("pages go through a tenant's services in the order of their ids, without a token", async () => {
+    const caller = manager();
+    const made = await Promise.all(Array.from({ length: 3 }, () => makeService(caller)));
+    await makeService(manager());
+    const list = (request: object) =>
+      call<ListServicesResponse>({}, "listServices", { tenantId: caller.tenantId, ...request });
+    const first = await list({ pageSize: 2 });
+    const second = await list({ pageSize: 2, pageToken: first.nextPageToken });
+    const byId = made.sort((a, b) => (BigInt(a.serviceId) < BigInt(b.serviceId) ? -1 : 1));
+    expect([first.services, second.services]).toEqual([byId.slice(0, 2), byId.slice(2)]);
+    expect(second.nextPageToken).toBe("");
+  });
+
   test("a service takes one spot an appointment if nothing else is said, and is made once", async () => {
     const caller = manager();
     const request = { name: "iPhone Launch Trade In", requestId: uniqueId() };

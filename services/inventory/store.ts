@@ -113,6 +113,16 @@ export function createStore(database: Database) {
       return records.map(toStore);
     },
 
+    /** Reads a page of a tenant's services in the order of their ids. Unsharded. */
+    async listServices(tenantId: string, afterServiceId: string, rowsMax: number) {
+      const records = await database.select<ServiceRecord>(
+        `select ${SERVICE_COLUMNS} from global.service where tenant_id = ? and service_id > ? ` +
+          "order by service_id limit ?",
+        [tenantId, idValue(afterServiceId), rowsMax],
+      );
+      return records.map(toService);
+    },
+
     /** Finds a service. Unsharded. */
     async findService(serviceId: string): Promise<Service | undefined> {
       const [record] = await database.select<ServiceRecord>(

@@ -19,7 +19,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file slotmesh/inventory/v1/inventory_service.proto.
  */
 export const file_slotmesh_inventory_v1_inventory_service: GenFile = /*@__PURE__*/
-  fileDesc("Ci1zbG90bWVzaC9pbnZlbnRvcnkvdjEvaW52ZW50b3J5X3NlcnZpY2UucHJvdG8SFXNsb3RtZXNoLmludmVudG9yeS52MSLnAQoSQ3JlYXRlU3RvcmVSZXF1ZXN0EhkKBG5hbWUYASABKAlCC7pICMgBAXIDGIABEhwKB2FkZHJlc3MYAiABKAlCC7pICMgBAXIDGPoBEh0KCXRpbWVfem9uZRgDIAEoCUIKukgHyAEBcgIYQBIrCghsYXRpdHVkZRgEIAEoAUIZukgWEhRAARkAAAAAAIBWQCkAAAAAAIBWwBIsCglsb25naXR1ZGUYBSABKAFCGbpIFhIUQAEZAAAAAACAZkApAAAAAACAZsASHgoKcmVxdWVzdF9pZBgGIAEoCUIKukgHyAEBcgIYQCJCChNDcmVhdGVTdG9yZVJlc3BvbnNlEisKBXN0b3JlGAEgASgLMhwuc2xvdG1lc2guaW52ZW50b3J5LnYxLlN0b3JlIowBChRDcmVhdGVTZXJ2aWNlUmVxdWVzdBIZCgRuYW1lGAEgASgJQgu6SAjIAQFyAxiAARImCg5wYXJ0eV9zaXplX21heBgCIAEoBUIJukgGGgQYZCgBSACIAQESHgoKcmVxdWVzdF9pZBgDIAEoCUIKukgHyAEBcgIYQEIRCg9fcGFydHlfc2l6ZV9tYXgiSAoVQ3JlYXRlU2VydmljZVJlc3BvbnNlEi8KB3NlcnZpY2UYASABKAsyHi5zbG90bWVzaC5pbnZlbnRvcnkudjEuU2VydmljZSKMAwoSQ3JlYXRlU2xvdHNSZXF1ZXN0EhwKCHN0b3JlX2lkGAEgASgJQgq6SAfIAQFyAhgUEh4KCnNlcnZpY2VfaWQYAiABKAlCCrpIB8gBAXICGBQSTQoFc2xvdHMYAyADKAsyMS5zbG90bWVzaC5pbnZlbnRvcnkudjEuQ3JlYXRlU2xvdHNSZXF1ZXN0Lk5ld1Nsb3RCC7pICJIBBQgBEPQDEi0KCW9wZW5fdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHgoKcmVxdWVzdF9pZBgFIAEoCUIKukgHyAEBcgIYQBqZAQoHTmV3U2xvdBI2CgpzdGFydF90aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIGukgDyAEBEjQKCGVuZF90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIGukgDyAEBEiAKC3RvdGFsX3Nwb3RzGAMgASgFQgu6SAgaBhigjQYoASJMChNDcmVhdGVTbG90c1Jlc3BvbnNlEjUKBXNsb3RzGAEgAygLMhsuc2xvdG1lc2guaW52ZW50b3J5LnYxLlNsb3RCCbpIBpIBAxD0AyJqChFMaXN0U3RvcmVzUmVxdWVzdBIaCgl0ZW5hbnRfaWQYASABKAlCB7pIBHICGCASHAoJcGFnZV9zaXplGAIgASgFQgm6SAYaBBhkKAASGwoKcGFnZV90b2tlbhgDIAEoCUIHukgEcgIYQCJuChJMaXN0U3RvcmVzUmVzcG9uc2USNgoGc3RvcmVzGAEgAygLMhwuc2xvdG1lc2guaW52ZW50b3J5LnYxLlN0b3JlQgi6SAWSAQIQZBIgCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAlCB7pIBHICGEAiZQoOR2V0U2xvdFJlcXVlc3QSKQoIc3RvcmVfaWQYASABKAlCF7pIFMgBAXIPMg1eWzAtOV17MSwxOX0kEigKB3Nsb3RfaWQYAiABKAlCF7pIFMgBAXIPMg1eWzAtOV17MSwxOX0kIjwKD0dldFNsb3RSZXNwb25zZRIpCgRzbG90GAEgASgLMhsuc2xvdG1lc2guaW52ZW50b3J5LnYxLlNsb3QiwgEKF0xpc3RBdmFpbGFiaWxpdHlSZXF1ZXN0EhoKCXRlbmFudF9pZBgBIAEoCUIHukgEcgIYIBIyCglzdG9yZV9pZHMYAiADKAlCH7pIHJIBGQgBEBQYASIRcg8yDV5bMC05XXsxLDE5fSQSGwoKc2VydmljZV9pZBgDIAEoCUIHukgEcgIYFBI6Cgpsb2NhbF9kYXRlGAQgASgJQia6SCPIAQFyHjIcXlswLTldezR9LVswLTldezJ9LVswLTldezJ9JCJRChhMaXN0QXZhaWxhYmlsaXR5UmVzcG9uc2USNQoFc2xvdHMYASADKAsyGy5zbG90bWVzaC5pbnZlbnRvcnkudjEuU2xvdEIJukgGkgEDENAPMpoFChBJbnZlbnRvcnlTZXJ2aWNlEmkKC0NyZWF0ZVN0b3JlEikuc2xvdG1lc2guaW52ZW50b3J5LnYxLkNyZWF0ZVN0b3JlUmVxdWVzdBoqLnNsb3RtZXNoLmludmVudG9yeS52MS5DcmVhdGVTdG9yZVJlc3BvbnNlIgOQAgISbwoNQ3JlYXRlU2VydmljZRIrLnNsb3RtZXNoLmludmVudG9yeS52MS5DcmVhdGVTZXJ2aWNlUmVxdWVzdBosLnNsb3RtZXNoLmludmVudG9yeS52MS5DcmVhdGVTZXJ2aWNlUmVzcG9uc2UiA5ACAhJpCgtDcmVhdGVTbG90cxIpLnNsb3RtZXNoLmludmVudG9yeS52MS5DcmVhdGVTbG90c1JlcXVlc3QaKi5zbG90bWVzaC5pbnZlbnRvcnkudjEuQ3JlYXRlU2xvdHNSZXNwb25zZSIDkAICEmYKCkxpc3RTdG9yZXMSKC5zbG90bWVzaC5pbnZlbnRvcnkudjEuTGlzdFN0b3Jlc1JlcXVlc3QaKS5zbG90bWVzaC5pbnZlbnRvcnkudjEuTGlzdFN0b3Jlc1Jlc3BvbnNlIgOQAgESXQoHR2V0U2xvdBIlLnNsb3RtZXNoLmludmVudG9yeS52MS5HZXRTbG90UmVxdWVzdBomLnNsb3RtZXNoLmludmVudG9yeS52MS5HZXRTbG90UmVzcG9uc2UiA5ACARJ4ChBMaXN0QXZhaWxhYmlsaXR5Ei4uc2xvdG1lc2guaW52ZW50b3J5LnYxLkxpc3RBdmFpbGFiaWxpdHlSZXF1ZXN0Gi8uc2xvdG1lc2guaW52ZW50b3J5LnYxLkxpc3RBdmFpbGFiaWxpdHlSZXNwb25zZSIDkAIBYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_slotmesh_inventory_v1_slot, file_slotmesh_inventory_v1_store]);
+  fileDesc("Ci1zbG90bWVzaC9pbnZlbnRvcnkvdjEvaW52ZW50b3J5X3NlcnZpY2UucHJvdG8SFXNsb3RtZXNoLmludmVudG9yeS52MSLnAQoSQ3JlYXRlU3RvcmVSZXF1ZXN0EhkKBG5hbWUYASABKAlCC7pICMgBAXIDGIABEhwKB2FkZHJlc3MYAiABKAlCC7pICMgBAXIDGPoBEh0KCXRpbWVfem9uZRgDIAEoCUIKukgHyAEBcgIYQBIrCghsYXRpdHVkZRgEIAEoAUIZukgWEhRAARkAAAAAAIBWQCkAAAAAAIBWwBIsCglsb25naXR1ZGUYBSABKAFCGbpIFhIUQAEZAAAAAACAZkApAAAAAACAZsASHgoKcmVxdWVzdF9pZBgGIAEoCUIKukgHyAEBcgIYQCJCChNDcmVhdGVTdG9yZVJlc3BvbnNlEisKBXN0b3JlGAEgASgLMhwuc2xvdG1lc2guaW52ZW50b3J5LnYxLlN0b3JlIowBChRDcmVhdGVTZXJ2aWNlUmVxdWVzdBIZCgRuYW1lGAEgASgJQgu6SAjIAQFyAxiAARImCg5wYXJ0eV9zaXplX21heBgCIAEoBUIJukgGGgQYZCgBSACIAQESHgoKcmVxdWVzdF9pZBgDIAEoCUIKukgHyAEBcgIYQEIRCg9fcGFydHlfc2l6ZV9tYXgiSAoVQ3JlYXRlU2VydmljZVJlc3BvbnNlEi8KB3NlcnZpY2UYASABKAsyHi5zbG90bWVzaC5pbnZlbnRvcnkudjEuU2VydmljZSKMAwoSQ3JlYXRlU2xvdHNSZXF1ZXN0EhwKCHN0b3JlX2lkGAEgASgJQgq6SAfIAQFyAhgUEh4KCnNlcnZpY2VfaWQYAiABKAlCCrpIB8gBAXICGBQSTQoFc2xvdHMYAyADKAsyMS5zbG90bWVzaC5pbnZlbnRvcnkudjEuQ3JlYXRlU2xvdHNSZXF1ZXN0Lk5ld1Nsb3RCC7pICJIBBQgBEPQDEi0KCW9wZW5fdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHgoKcmVxdWVzdF9pZBgFIAEoCUIKukgHyAEBcgIYQBqZAQoHTmV3U2xvdBI2CgpzdGFydF90aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIGukgDyAEBEjQKCGVuZF90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIGukgDyAEBEiAKC3RvdGFsX3Nwb3RzGAMgASgFQgu6SAgaBhigjQYoASJMChNDcmVhdGVTbG90c1Jlc3BvbnNlEjUKBXNsb3RzGAEgAygLMhsuc2xvdG1lc2guaW52ZW50b3J5LnYxLlNsb3RCCbpIBpIBAxD0AyJqChFMaXN0U3RvcmVzUmVxdWVzdBIaCgl0ZW5hbnRfaWQYASABKAlCB7pIBHICGCASHAoJcGFnZV9zaXplGAIgASgFQgm6SAYaBBhkKAASGwoKcGFnZV90b2tlbhgDIAEoCUIHukgEcgIYQCJuChJMaXN0U3RvcmVzUmVzcG9uc2USNgoGc3RvcmVzGAEgAygLMhwuc2xvdG1lc2guaW52ZW50b3J5LnYxLlN0b3JlQgi6SAWSAQIQZBIgCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAlCB7pIBHICGEAibAoTTGlzdFNlcnZpY2VzUmVxdWVzdBIaCgl0ZW5hbnRfaWQYASABKAlCB7pIBHICGCASHAoJcGFnZV9zaXplGAIgASgFQgm6SAYaBBhkKAASGwoKcGFnZV90b2tlbhgDIAEoCUIHukgEcgIYQCJ0ChRMaXN0U2VydmljZXNSZXNwb25zZRI6CghzZXJ2aWNlcxgBIAMoCzIeLnNsb3RtZXNoLmludmVudG9yeS52MS5TZXJ2aWNlQgi6SAWSAQIQZBIgCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAlCB7pIBHICGEAiZQoOR2V0U2xvdFJlcXVlc3QSKQoIc3RvcmVfaWQYASABKAlCF7pIFMgBAXIPMg1eWzAtOV17MSwxOX0kEigKB3Nsb3RfaWQYAiABKAlCF7pIFMgBAXIPMg1eWzAtOV17MSwxOX0kIjwKD0dldFNsb3RSZXNwb25zZRIpCgRzbG90GAEgASgLMhsuc2xvdG1lc2guaW52ZW50b3J5LnYxLlNsb3QiwgEKF0xpc3RBdmFpbGFiaWxpdHlSZXF1ZXN0EhoKCXRlbmFudF9pZBgBIAEoCUIHukgEcgIYIBIyCglzdG9yZV9pZHMYAiADKAlCH7pIHJIBGQgBEBQYASIRcg8yDV5bMC05XXsxLDE5fSQSGwoKc2VydmljZV9pZBgDIAEoCUIHukgEcgIYFBI6Cgpsb2NhbF9kYXRlGAQgASgJQia6SCPIAQFyHjIcXlswLTldezR9LVswLTldezJ9LVswLTldezJ9JCJRChhMaXN0QXZhaWxhYmlsaXR5UmVzcG9uc2USNQoFc2xvdHMYASADKAsyGy5zbG90bWVzaC5pbnZlbnRvcnkudjEuU2xvdEIJukgGkgEDENAPMogGChBJbnZlbnRvcnlTZXJ2aWNlEmkKC0NyZWF0ZVN0b3JlEikuc2xvdG1lc2guaW52ZW50b3J5LnYxLkNyZWF0ZVN0b3JlUmVxdWVzdBoqLnNsb3RtZXNoLmludmVudG9yeS52MS5DcmVhdGVTdG9yZVJlc3BvbnNlIgOQAgISbwoNQ3JlYXRlU2VydmljZRIrLnNsb3RtZXNoLmludmVudG9yeS52MS5DcmVhdGVTZXJ2aWNlUmVxdWVzdBosLnNsb3RtZXNoLmludmVudG9yeS52MS5DcmVhdGVTZXJ2aWNlUmVzcG9uc2UiA5ACAhJpCgtDcmVhdGVTbG90cxIpLnNsb3RtZXNoLmludmVudG9yeS52MS5DcmVhdGVTbG90c1JlcXVlc3QaKi5zbG90bWVzaC5pbnZlbnRvcnkudjEuQ3JlYXRlU2xvdHNSZXNwb25zZSIDkAICEmYKCkxpc3RTdG9yZXMSKC5zbG90bWVzaC5pbnZlbnRvcnkudjEuTGlzdFN0b3Jlc1JlcXVlc3QaKS5zbG90bWVzaC5pbnZlbnRvcnkudjEuTGlzdFN0b3Jlc1Jlc3BvbnNlIgOQAgESbAoMTGlzdFNlcnZpY2VzEiouc2xvdG1lc2guaW52ZW50b3J5LnYxLkxpc3RTZXJ2aWNlc1JlcXVlc3QaKy5zbG90bWVzaC5pbnZlbnRvcnkudjEuTGlzdFNlcnZpY2VzUmVzcG9uc2UiA5ACARJdCgdHZXRTbG90EiUuc2xvdG1lc2guaW52ZW50b3J5LnYxLkdldFNsb3RSZXF1ZXN0GiYuc2xvdG1lc2guaW52ZW50b3J5LnYxLkdldFNsb3RSZXNwb25zZSIDkAIBEngKEExpc3RBdmFpbGFiaWxpdHkSLi5zbG90bWVzaC5pbnZlbnRvcnkudjEuTGlzdEF2YWlsYWJpbGl0eVJlcXVlc3QaLy5zbG90bWVzaC5pbnZlbnRvcnkudjEuTGlzdEF2YWlsYWJpbGl0eVJlc3BvbnNlIgOQAgFiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_slotmesh_inventory_v1_slot, file_slotmesh_inventory_v1_store]);
 
 /**
  * Asks for a Store.
@@ -323,6 +323,69 @@ export const ListStoresResponseSchema: GenMessage<ListStoresResponse> = /*@__PUR
   messageDesc(file_slotmesh_inventory_v1_inventory_service, 7);
 
 /**
+ * Asks for a page of Services.
+ *
+ * @generated from message slotmesh.inventory.v1.ListServicesRequest
+ */
+export type ListServicesRequest = Message<"slotmesh.inventory.v1.ListServicesRequest"> & {
+  /**
+   * The tenant whose services to list. If absent, the tenant of the caller's token.
+   *
+   * @generated from field: string tenant_id = 1;
+   */
+  tenantId: string;
+
+  /**
+   * How many to return at the most. If absent, 50.
+   *
+   * @generated from field: int32 page_size = 2;
+   */
+  pageSize: number;
+
+  /**
+   * Where to go on: next_page_token of the page before. If absent, from the beginning.
+   *
+   * @generated from field: string page_token = 3;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message slotmesh.inventory.v1.ListServicesRequest.
+ * Use `create(ListServicesRequestSchema)` to create a new message.
+ */
+export const ListServicesRequestSchema: GenMessage<ListServicesRequest> = /*@__PURE__*/
+  messageDesc(file_slotmesh_inventory_v1_inventory_service, 8);
+
+/**
+ * A page of Services.
+ *
+ * @generated from message slotmesh.inventory.v1.ListServicesResponse
+ */
+export type ListServicesResponse = Message<"slotmesh.inventory.v1.ListServicesResponse"> & {
+  /**
+   * The services.
+   *
+   * @generated from field: repeated slotmesh.inventory.v1.Service services = 1;
+   */
+  services: Service[];
+
+  /**
+   * The token of the next page. Empty if this is the last.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message slotmesh.inventory.v1.ListServicesResponse.
+ * Use `create(ListServicesResponseSchema)` to create a new message.
+ */
+export const ListServicesResponseSchema: GenMessage<ListServicesResponse> = /*@__PURE__*/
+  messageDesc(file_slotmesh_inventory_v1_inventory_service, 9);
+
+/**
  * Asks for a Slot.
  *
  * @generated from message slotmesh.inventory.v1.GetSlotRequest
@@ -348,7 +411,7 @@ export type GetSlotRequest = Message<"slotmesh.inventory.v1.GetSlotRequest"> & {
  * Use `create(GetSlotRequestSchema)` to create a new message.
  */
 export const GetSlotRequestSchema: GenMessage<GetSlotRequest> = /*@__PURE__*/
-  messageDesc(file_slotmesh_inventory_v1_inventory_service, 8);
+  messageDesc(file_slotmesh_inventory_v1_inventory_service, 10);
 
 /**
  * A Slot.
@@ -369,7 +432,7 @@ export type GetSlotResponse = Message<"slotmesh.inventory.v1.GetSlotResponse"> &
  * Use `create(GetSlotResponseSchema)` to create a new message.
  */
 export const GetSlotResponseSchema: GenMessage<GetSlotResponse> = /*@__PURE__*/
-  messageDesc(file_slotmesh_inventory_v1_inventory_service, 9);
+  messageDesc(file_slotmesh_inventory_v1_inventory_service, 11);
 
 /**
  * Asks what is free.
@@ -411,7 +474,7 @@ export type ListAvailabilityRequest = Message<"slotmesh.inventory.v1.ListAvailab
  * Use `create(ListAvailabilityRequestSchema)` to create a new message.
  */
 export const ListAvailabilityRequestSchema: GenMessage<ListAvailabilityRequest> = /*@__PURE__*/
-  messageDesc(file_slotmesh_inventory_v1_inventory_service, 10);
+  messageDesc(file_slotmesh_inventory_v1_inventory_service, 12);
 
 /**
  * What is free.
@@ -432,7 +495,7 @@ export type ListAvailabilityResponse = Message<"slotmesh.inventory.v1.ListAvaila
  * Use `create(ListAvailabilityResponseSchema)` to create a new message.
  */
 export const ListAvailabilityResponseSchema: GenMessage<ListAvailabilityResponse> = /*@__PURE__*/
-  messageDesc(file_slotmesh_inventory_v1_inventory_service, 11);
+  messageDesc(file_slotmesh_inventory_v1_inventory_service, 13);
 
 /**
  * Knows what can be booked. Every method acts in the tenant of the caller's token; what belongs to
@@ -493,6 +556,19 @@ export const InventoryService: GenService<{
     methodKind: "unary";
     input: typeof ListStoresRequestSchema;
     output: typeof ListStoresResponseSchema;
+  },
+  /**
+   * Lists the tenant's Services, in the order of their ids.
+   *
+   * Any token. Needs no token if tenant_id is given. Reads no shard of stores: services are few and lie
+   * in the unsharded keyspace. Meant for pages that cache it.
+   *
+   * @generated from rpc slotmesh.inventory.v1.InventoryService.ListServices
+   */
+  listServices: {
+    methodKind: "unary";
+    input: typeof ListServicesRequestSchema;
+    output: typeof ListServicesResponseSchema;
   },
   /**
    * Returns one Slot as it is now.

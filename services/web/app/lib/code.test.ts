@@ -1,0 +1,21 @@
+import { expect, test } from "vitest";
+import { groupCode, readCode, spellCode } from "./code.ts";
+
+test("a code is shown in groups and spoken in digits; leading zeros count", () => {
+  expect(groupCode("00345678")).toBe("0034 5678");
+  expect(spellCode("00345678")).toBe("0 0 3 4, 5 6 7 8");
+});
+
+test.each([
+  ["00345678", { kind: "code", code: "00345678" }],
+  [" 0034 5678 ", { kind: "code", code: "00345678" }],
+  ["0034-56-78", { kind: "code", code: "00345678" }],
+  ["0034–5678", { kind: "code", code: "00345678" }],
+  ["", { kind: "empty" }],
+  [" - ", { kind: "empty" }],
+  ["1234567", { kind: "short", digits: 7 }],
+  ["123456789", { kind: "long", digits: 9 }],
+  ["1234S678", { kind: "strange", character: "S" }],
+])("%j is read as %o", (typed, read) => {
+  expect(readCode(typed)).toEqual(read);
+});
