@@ -1,6 +1,7 @@
 // Starts Scheduling: settings, connections, the pipeline, the reconciler, and the gRPC server.
 
 import { createAuthenticate, readMeshKey } from "#shared/auth.ts";
+import { createFailpoints } from "#shared/failpoints.ts";
 import { createRateLimiter } from "#shared/limiter.ts";
 import { createLogger } from "#shared/log.ts";
 import { openDatabase } from "#shared/mysql.ts";
@@ -24,6 +25,7 @@ import { createStore } from "./store.ts";
 const config = readConfig();
 const logger = createLogger("scheduling", config.logLevel);
 const now = Date.now;
+const failpoints = createFailpoints(config.failpoints, logger);
 
 await runProcess(logger, async (parts) => {
   const meshKey = readMeshKey(config.keyDir);
@@ -44,17 +46,21 @@ await runProcess(logger, async (parts) => {
   subscribeAnswers(listener, answers.hear);
   const gate = createGate({ ...clients, redis, holdMs: config.holdMs, now, logger });
   connection.on("ready", gate.distrust);
-  const pipeline = createPipeline({ ...clients, store, redis, gate, now, logger });
+  const pipeline = createPipeline({ ...clients, store, redis, gate, now, logger, failpoints });
   const finishWork = createFinishWork({ ...clients, store, pipeline, now });
   const unguarded = createRateLimiter({ perSecond: config.unguardedPerSecond });
-  const book = createBook({ gate, redis, queue, answers, unguarded, now, logger });
+  const book = createBook({ gate, redis, queue, answers, unguarded, now, logger, failpoints });
   const audit = createAudit({ ...clients, store, redis });
 
   const onFatal = (why: string) => {
     logger.fatal({ why }, "ending, to be started anew");
     process.exit(1);
   };
-  parts.push(await receiveBookings({ ...kafka, handle: pipeline.handle, onFatal }));
+  const handle: typeof pipeline.handle = async (bookings) => {
+    await pipeline.handle(bookings);
+    await failpoints?.("before-offset");
+  };
+  parts.push(await receiveBookings({ ...kafka, handle, onFatal }));
   parts.push(
     startReconciler({ ...clients, store, redis, gate, pipeline, finishWork, now, logger }),
   );

@@ -23,6 +23,7 @@ import type { Logger } from "#shared/log.ts";
 import { toMs, toTimestamp } from "#shared/time.ts";
 import type { Gate } from "./admission.ts";
 import type { ClaimsClient, IssuingClient } from "./clients.ts";
+import type { SchedulingFailpoints } from "./config.ts";
 import { bodyHashOf, CODE_GRACE_MS, nextStep, type Row, rowOfClaim, type Wish } from "./domain.ts";
 import type { Booking } from "./events.ts";
 import type { SchedulingRedis } from "./redis.ts";
@@ -39,6 +40,7 @@ export interface PipelineOptions {
   readonly issuing: IssuingClient;
   readonly now: () => number;
   readonly logger: Logger;
+  readonly failpoints?: SchedulingFailpoints;
 }
 
 /** A claim that T1 answered, with the wish it is for. */
@@ -60,7 +62,7 @@ export interface Pipeline {
 
 /** Makes the pipeline. */
 export function createPipeline(options: PipelineOptions): Pipeline {
-  const { store, claims, issuing, now } = options;
+  const { store, claims, issuing, now, failpoints } = options;
   const step = { timeoutMs: STEP_MS_MAX };
 
   async function handle(bookings: readonly Booking[]): Promise<void> {
@@ -78,6 +80,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       },
       step,
     );
+    await failpoints?.("after-t1");
     const claimed = unique.map((wish, index) => ({
       wish,
       claim: taken.claims[index] as Claim,
@@ -92,6 +95,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     const rows = await store.finish(
       first.map(({ wish, claim, admittedAtMs }) => rowOfClaim(wish, claim, admittedAtMs, now())),
     );
+    await failpoints?.("after-t2");
     const steps = first.map(({ wish, claim }, index) => ({
       wish,
       row: rows[index] as Row,
@@ -100,6 +104,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     const toIssue = steps.filter(({ next }) => next === "issue").map(({ wish }) => wish);
     const toRelease = steps.filter(({ next }) => next === "release").map(({ wish }) => wish);
     await issue(toIssue, stocks);
+    await failpoints?.("after-code");
     const [, released] = await Promise.all([mark(toIssue), giveBack(toRelease)]);
     await tell(steps, [...stocks, ...released]);
     if (rest.length > 0) {
