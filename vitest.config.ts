@@ -48,8 +48,9 @@ export default defineConfig({
       {
         extends: true,
         test: {
-          // Breaks what the other tests need, so it runs alone, after them.
+          // Breaks what the other tests need, so it runs alone, after them, and one file after the other.
           name: "faults",
+          fileParallelism: false,
           include: ["test/faults/**/*.test.ts"],
           testTimeout: 180_000,
           hookTimeout: 120_000,

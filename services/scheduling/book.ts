@@ -15,6 +15,7 @@ import type { Logger } from "#shared/log.ts";
 import type { Timers } from "#shared/time.ts";
 import type { Gate } from "./admission.ts";
 import type { Answers } from "./answers.ts";
+import type { SchedulingFailpoints } from "./config.ts";
 import { bodyOf, isSameWish, type Row, type Wish } from "./domain.ts";
 import type { BookingQueue } from "./events.ts";
 import type { Admission, SchedulingRedis } from "./redis.ts";
@@ -50,8 +51,9 @@ export function createBook(options: {
   readonly logger: Logger;
   /** What waits for a batch. If absent, Node's timers. */
   readonly timers?: Timers;
+  readonly failpoints?: SchedulingFailpoints;
 }): Book {
-  const { gate, redis, queue, answers, unguarded, now, logger } = options;
+  const { gate, redis, queue, answers, unguarded, now, logger, failpoints } = options;
   const queueing = new Map<string, Promise<void>>();
   const queued = new Set<string>();
   const note = createBatcher<Wish, Wish | undefined>({
@@ -138,12 +140,14 @@ export function createBook(options: {
     const admission = await gate.admit(wish).catch((error) => admitUnguarded(wish, error));
     switch (admission.kind) {
       case "admitted": {
+        await failpoints?.("after-admit");
         const isKnown = (await noteOnce(wish)) || queued.has(wish.appointmentId);
         const row = isKnown ? await findAnswer(wish) : undefined;
         if (row) {
           return alreadyYours(wish, row);
         }
         await putOnce(wish);
+        await failpoints?.("after-ack");
         return { kind: "queued", wish };
       }
       case "already-yours":

@@ -7,6 +7,22 @@ import {
   readInteger,
   readMeshConfig,
 } from "#shared/config.ts";
+import { type Failpoint, type Failpoints, readFailpoints } from "#shared/failpoints.ts";
+
+/** Where this service can be made to fail, in the order in which a wish passes: let in, acknowledged by the
+ * broker, claimed, written, given its code, and about to be done with. */
+export const FAILPOINTS = [
+  "after-admit",
+  "after-ack",
+  "after-t1",
+  "after-t2",
+  "after-code",
+  "before-offset",
+] as const;
+/** One of these places. */
+export type FailpointName = (typeof FAILPOINTS)[number];
+/** Passes one of these places. */
+export type SchedulingFailpoints = Failpoints<FailpointName> | undefined;
 
 /** The settings of Scheduling. */
 export interface SchedulingConfig extends MeshConfig {
@@ -23,6 +39,8 @@ export interface SchedulingConfig extends MeshConfig {
   readonly heartbeatMs: number;
   /** How many partitions the topic of bookings gets when it is created. */
   readonly partitions: number;
+  /** Where to fail, for tests: see shared/failpoints.ts. */
+  readonly failpoints: ReadonlyMap<FailpointName, Failpoint>;
 }
 
 /** Reads the settings. */
@@ -37,6 +55,7 @@ export function readConfig(env: Environment = process.env): SchedulingConfig {
       max: 100_000,
     }),
     heartbeatMs: readInteger(env, "SLOTMESH_HEARTBEAT_MS", 15_000, { min: 100, max: 30_000 }),
+    failpoints: readFailpoints(env, FAILPOINTS),
     partitions: readInteger(env, "SLOTMESH_BOOKING_PARTITIONS", 12, { min: 1, max: 1000 }),
   };
 }

@@ -2,6 +2,7 @@
 // what belongs to it. main.ts answers callers with it, settler.ts settles what is queued.
 
 import { readMeshKey } from "#shared/auth.ts";
+import { createFailpoints } from "#shared/failpoints.ts";
 import type { KafkaOptions } from "#shared/kafka.ts";
 import type { Logger } from "#shared/log.ts";
 import { openDatabase } from "#shared/mysql.ts";
@@ -30,19 +31,9 @@ export function openParts(config: SchedulingConfig, logger: Logger, running: Run
   const { holdMs } = config;
   const gate = createGate({ ...clients, redis, holdMs, now, logger });
   connection.on("ready", gate.distrust);
-  const pipeline = createPipeline({ ...clients, store, redis, gate, now, logger });
+  const failpoints = createFailpoints(config.failpoints, logger);
+  const base = { ...clients, store, redis, gate, now, logger, failpoints };
+  const pipeline = createPipeline(base);
   const finishWork = createFinishWork({ ...clients, store, pipeline, now });
-  return {
-    ...clients,
-    holdMs,
-    meshKey,
-    kafka,
-    store,
-    redis,
-    gate,
-    pipeline,
-    finishWork,
-    now,
-    logger,
-  };
+  return { ...base, holdMs, meshKey, kafka, pipeline, finishWork };
 }

@@ -24,6 +24,7 @@ import type { Logger } from "#shared/log.ts";
 import { toMs, toTimestamp } from "#shared/time.ts";
 import type { Gate } from "./admission.ts";
 import type { ClaimsClient, IssuingClient } from "./clients.ts";
+import type { SchedulingFailpoints } from "./config.ts";
 import { bodyOf, CODE_GRACE_MS, nextStep, type Row, rowOfClaim, type Wish } from "./domain.ts";
 import type { Booking } from "./events.ts";
 import type { SchedulingRedis } from "./redis.ts";
@@ -40,6 +41,7 @@ export interface PipelineOptions {
   readonly issuing: IssuingClient;
   readonly now: () => number;
   readonly logger: Logger;
+  readonly failpoints?: SchedulingFailpoints;
 }
 
 /** A claim that T1 answered, with the wish it is for by its own word. */
@@ -65,7 +67,7 @@ export interface Pipeline {
 
 /** Makes the pipeline. */
 export function createPipeline(options: PipelineOptions): Pipeline {
-  const { store, claims, issuing, now } = options;
+  const { store, claims, issuing, now, failpoints } = options;
   const step = { timeoutMs: STEP_MS_MAX };
 
   async function handle(bookings: readonly Booking[]): Promise<void> {
@@ -87,6 +89,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
         admittedAtMs: wish.admittedAtMs,
       })),
     );
+    await failpoints?.("after-t1");
     await finish(
       claimed,
       slots.flatMap(({ stock }) => stock ?? []),
@@ -104,6 +107,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     const rows = await store.finish(
       first.map(({ wish, claim, admittedAtMs }) => rowOfClaim(wish, claim, admittedAtMs, now())),
     );
+    await failpoints?.("after-t2");
     const steps = first.map(({ wish, claim }, index) => ({
       wish,
       row: rows[index] as Row,
@@ -112,6 +116,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     const toIssue = steps.filter(({ next }) => next === "issue").map(({ wish }) => wish);
     const toRelease = steps.filter(({ next }) => next === "release").map(({ wish }) => wish);
     const [released] = await Promise.all([giveBack(toRelease), issue(toIssue, stocks)]);
+    await failpoints?.("after-code");
     if (rest.length > 0) {
       await finish(rest, stocks, takes);
     } else {

@@ -22,7 +22,11 @@ await runProcess(logger, async (running) => {
     logger.fatal({ why }, "ending, to be started anew");
     process.exit(1);
   };
-  running.push(await receiveBookings({ ...kafka, handle: pipeline.handle, onFatal }));
+  const handle: typeof pipeline.handle = async (bookings) => {
+    await pipeline.handle(bookings);
+    await parts.failpoints?.("before-offset");
+  };
+  running.push(await receiveBookings({ ...kafka, handle, onFatal }));
   running.push(startReconciler(parts));
   running.push(
     await serveGrpc({

@@ -41,6 +41,7 @@ export function createFollower(options: {
 
   async function watch(shopper: Shopper): Promise<void> {
     const { appointmentId } = shopper;
+    let isTold = false;
     while (shopper.finalMs === undefined && !isOver()) {
       const timeoutMs = Math.max(1, untilMs - performance.now());
       let sentMs = performance.now();
@@ -48,6 +49,7 @@ export function createFollower(options: {
       try {
         for await (const { appointment } of states) {
           tell(shopper, appointment, sentMs);
+          isTold = appointment?.state === AppointmentState.CONFIRMED;
           // Each state that follows is newer than the one before it.
           sentMs = performance.now();
         }
@@ -60,14 +62,14 @@ export function createFollower(options: {
         await sleep(WATCH_AGAIN_MS, signal);
       }
     }
-    await checkCode(shopper);
+    if (isTold && !isOver()) {
+      await checkCode(shopper);
+    }
   }
 
-  /** A watcher is told CONFIRMED once the code is there to get. */
+  /** A watcher is told CONFIRMED once the code is there to get; a booking that is sent again may be told
+   * a moment before. */
   async function checkCode(shopper: Shopper): Promise<void> {
-    if (shopper.state !== AppointmentState.CONFIRMED || isOver()) {
-      return;
-    }
     const { appointmentId } = shopper;
     await clients.codes.getCode({ appointmentId }, { timeoutMs: CODE_MS }).catch((error) => {
       if (isNotFound(error)) {

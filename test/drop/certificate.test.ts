@@ -93,6 +93,31 @@ DROP CERTIFICATE   run 20270101-abcdef   seed 7
 CERTIFIED: 300 of 300 spots sold, each once`);
   });
 
+  it("shows of many slots those that say something, and their sum", () => {
+    const left = { audit: { ...AUDIT, availableSpots: 40, claimedSpots: 60 }, storeName: "" };
+    const odd = { ...SLOT, ...left, store: "BetterBuy - Kapolei" };
+    const certificate = formatCertificate({
+      ...FACTS,
+      slots: [...Array.from({ length: 12 }, () => SLOT), odd],
+    });
+    expect(certificate.split("\n").filter((line) => / of 1[0-9,]*00 /.test(line))).toEqual([
+      "  BetterBuy - Kapolei  Sat, Mar 6, 2027, 9:00 AM HST       60 of 100    40       0         60           100    100           0      0",
+      "  all 13 slots                                        1,260 of 1,300    40       0      1,260         1,300  1,300           0      0",
+    ]);
+  });
+
+  it("may have been given back by their owners, while the mesh was being broken", () => {
+    const chaos = {
+      ...{ faults: [], lastFinalMs: 5, operations: 2, unknown: 1 },
+      violations: [],
+    };
+    const facts = { ...FACTS, admitted: 307, cancelled: 7, shoppers: 5007, chaos };
+    expect(judge(facts)).toEqual([]);
+    const certificate = formatCertificate(facts);
+    expect(certificate).toContain("  given back by owners            7\n");
+    expect(certificate).toContain("2 operations in the history, 1 with an unknown end");
+  });
+
   it("may leave a spot that is too small for every party that was sent away", () => {
     const facts = withSlot(
       { smallestRefused: 2, confirmedSpots: 99, confirmedShoppers: 60 },
@@ -274,6 +299,17 @@ describe("a drop fails", () => {
         },
       },
       ["the code of drop-1 was expired at its store", "29 of 30 codes could be redeemed"],
+    ],
+    [
+      "when what clients saw and the rows disagree",
+      {
+        ...FACTS,
+        chaos: {
+          ...{ faults: [], lastFinalMs: 5, operations: 2, unknown: 1 },
+          violations: ["a was cancelled and its row says confirmed"],
+        },
+      },
+      ["a was cancelled and its row says confirmed"],
     ],
     [
       "when its own counts do not add up",

@@ -106,6 +106,45 @@ describe("the ledger", () => {
     expect(ledger.contradictions()).toEqual([`drop-1 (request wish-1) ${sentence}`]);
   });
 
+  it("lets an owner cancel, and hears nothing else after that", () => {
+    const ledger = createLedger(() => {});
+    const shopper: Shopper = { ...newShopper(), visit: "cancel" };
+    ledger.tellBooking(shopper, answer(BookingOutcome.ALREADY_YOURS, confirmed), 0, 1);
+    ledger.tellState(shopper, appointment(AppointmentState.CANCELLED), 2, 5);
+    ledger.tellState(shopper, confirmed, 4, 6);
+    expect(ledger.contradictions()).toEqual([]);
+    expect(shopper.state).toBe(AppointmentState.CANCELLED);
+    ledger.tellState(shopper, confirmed, 7, 8);
+    expect(ledger.contradictions()).toEqual([
+      "drop-1 (request wish-1) was cancelled and then confirmed",
+    ]);
+  });
+
+  it("tells of the first final answer, once the appointment is known", () => {
+    const finals: string[] = [];
+    const ledger = createLedger(() => {}, {
+      onFinal: ({ appointmentId }) => finals.push(appointmentId),
+    });
+    const shopper = newShopper();
+    ledger.tellBooking(shopper, answer(BookingOutcome.ALREADY_YOURS, confirmed), 0, 1);
+    ledger.tellState(shopper, confirmed, 2, 3);
+    expect(finals).toEqual(["a"]);
+  });
+
+  it("takes PENDING after a final answer where admission was made to forget", () => {
+    const pending = appointment(AppointmentState.PENDING);
+    for (const [isForgetful, sentences] of [
+      [true, []],
+      [false, ["drop-1 (request wish-1) was confirmed and then pending"]],
+    ] as const) {
+      const ledger = createLedger(() => {}, { isForgetful });
+      const shopper = newShopper();
+      ledger.tellBooking(shopper, answer(BookingOutcome.ALREADY_YOURS, confirmed), 0, 1);
+      ledger.tellState(shopper, pending, 2, 3);
+      expect(ledger.contradictions()).toEqual(sentences);
+    }
+  });
+
   it("hears SOLD_OUT after CONFIRMED", () => {
     const ledger = createLedger(() => {});
     const shopper = newShopper();

@@ -8,11 +8,10 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { Slot } from "#gen/slotmesh/inventory/v1/slot_pb.ts";
 import { AppointmentState } from "#gen/slotmesh/scheduling/v1/appointment_pb.ts";
-import { Code, ConnectError } from "#shared/errors.ts";
 import { uniqueTenant } from "#shared/testing.ts";
 import { as, finalOf, openStore, type Person } from "../e2e/mesh.ts";
+import { auditUntilQuiet, insist, RECOVERY_MS_MAX } from "./insist.ts";
 
-const RECOVERY_MS_MAX = 60_000;
 const TOTAL_SPOTS = 40;
 const IN_FLIGHT = 20;
 
@@ -44,41 +43,12 @@ function pidOf(name: string): number | undefined {
   return record.parts.find((part) => part.name === name)?.process.pid;
 }
 
-/** Does a call again while the mesh says that a part is away; every call here is idempotent. */
-async function insist<Result>(call: () => Promise<Result>): Promise<Result> {
-  const untilMs = Date.now() + RECOVERY_MS_MAX;
-  for (;;) {
-    try {
-      return await call();
-    } catch (error) {
-      const { code } = ConnectError.from(error);
-      const mayPass =
-        code === Code.Unavailable || code === Code.DeadlineExceeded || code === Code.Canceled;
-      if (!mayPass || Date.now() > untilMs) {
-        throw error;
-      }
-      await new Promise((resolve) => setTimeout(resolve, 200));
-    }
-  }
-}
-
 async function bookAndWait(slot: Slot, shopperId: string): Promise<AppointmentState> {
   const wish = { storeId: slot.storeId, slotId: slot.slotId, requestId: shopperId, shopperId };
   const booked = await insist(() => operator.scheduling.bookAppointment(wish));
   const appointmentId = booked.appointment?.appointmentId;
   expect(appointmentId, `outcome ${booked.outcome}`).toBeDefined();
   return (await insist(() => finalOf(operator, appointmentId as string))).state;
-}
-
-async function auditUntilQuiet({ storeId, slotId }: Slot) {
-  const untilMs = Date.now() + RECOVERY_MS_MAX;
-  for (;;) {
-    const counts = await insist(() => operator.settling.auditSlot({ storeId, slotId }));
-    if (counts.drifts.length === 0 || Date.now() > untilMs) {
-      return counts;
-    }
-    await new Promise((resolve) => setTimeout(resolve, 250));
-  }
 }
 
 describe.skipIf(dataFolder === undefined).each(PARTS)("kill -9 of %s", (name) => {
@@ -93,7 +63,7 @@ describe.skipIf(dataFolder === undefined).each(PARTS)("kill -9 of %s", (name) =>
     const states = await Promise.all(inFlight);
     expect(states.every((state) => state === AppointmentState.CONFIRMED)).toBe(true);
     expect(await bookAndWait(slot, `after-${randomUUID()}`)).toBe(AppointmentState.CONFIRMED);
-    expect(await auditUntilQuiet(slot)).toMatchObject({
+    expect(await auditUntilQuiet(operator, slot)).toMatchObject({
       totalSpots: TOTAL_SPOTS,
       confirmedSpots: IN_FLIGHT + 1,
       availableSpots: TOTAL_SPOTS - IN_FLIGHT - 1,
