@@ -91,6 +91,67 @@ test("a part that ignores SIGTERM is killed after its bound", async () => {
   expect(said).toEqual(["stubborn did not end within 0.3 s: killing it"]);
 }, 30_000);
 
+/** A part that answers over HTTP, and may be silent for half a second. */
+function makeAnswering(name: string) {
+  const code = `const server = require("node:http").createServer((_, answer) => answer.end());
+    server.listen(0, "127.0.0.1", () => console.log("up " + server.address().port));`;
+  const { part, said } = makePart(name, code, {
+    silentSeconds: 0.6,
+    alive: async () => {
+      const port = /up (\d+)\n$/.exec(readFileSync(part.spec.logFile, "utf8"))?.[1];
+      await fetch(`http://127.0.0.1:${port}`, { signal: AbortSignal.timeout(40) });
+    },
+  });
+  return { part, said };
+}
+
+test("a part that hangs without ending is killed and started again", async () => {
+  const { part, said } = makeAnswering("hanging");
+  await part.start(never);
+  const first = part.process as ProcessId;
+  process.kill(first.pid, "SIGSTOP");
+  await until(() => part.restarts === 1);
+  expect(isRunning(first)).toBe(false);
+  expect(said[0]).toBe("hanging has been silent for 0.6 s: killing it");
+  await part.stop();
+}, 30_000);
+
+test("a part that hangs while it is started again is killed and started anew", async () => {
+  const marker = join(folder, "second.start");
+  // The second of three starts says nothing.
+  const code = `const { existsSync, writeFileSync } = require("node:fs");
+    const starts = existsSync("${marker}") ? Number(require("node:fs").readFileSync("${marker}")) : 0;
+    writeFileSync("${marker}", String(starts + 1));
+    console.log(starts === 1 ? "silent" : "up " + process.pid); setInterval(() => {}, 1e6)`;
+  const { part, said } = makePart("stuck", code, {
+    readySeconds: 3,
+    probe: async () => {
+      const log = readFileSync(part.spec.logFile, "utf8");
+      if (!log.endsWith(`up ${part.process?.pid}\n`)) throw new Error("not up");
+    },
+  });
+  await part.start(never);
+  process.kill((part.process as ProcessId).pid, "SIGKILL");
+  await until(() => part.restarts === 1);
+  await part.stop();
+  expect(said).toContainEqual("stuck could not be started: it did not answer within 3 s");
+}, 30_000);
+
+test("a part that is paused for a moment, or asked to stop, is left alone", async () => {
+  const { part, said } = makeAnswering("paused");
+  await part.start(never);
+  const first = part.process as ProcessId;
+  for (let pauses = 0; pauses < 3; pauses += 1) {
+    process.kill(first.pid, "SIGSTOP");
+    await sleep(250);
+    process.kill(first.pid, "SIGCONT");
+    await sleep(500);
+  }
+  expect(isRunning(first)).toBe(true);
+  await part.stop();
+  expect(said).toEqual([]);
+}, 30_000);
+
 test("an interrupted start ends with the interrupt's reason", async () => {
   const { part } = makePart("slow", "setInterval(() => {}, 1e6)");
   const interrupt = new AbortController();

@@ -1,5 +1,5 @@
 // One supervised child process: started, watched until it answers, started again when it ends, and
-// stopped with a bound.
+// stopped with a bound. One that is silent for long without ending hangs: it is killed, and so ends.
 //
 // Its states: `starting` (it runs and does not answer yet), `ready` (its probe passed), `waiting` (it
 // ended, the next attempt is due after a growing delay), `stopping` (we asked it to end: nothing starts
@@ -8,7 +8,7 @@ import { spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync, renameSync, statSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { RunAs } from "./config.ts";
-import { findProcess, type ProcessId, signalProcess } from "./pids.ts";
+import { findProcess, isRunning, type ProcessId, signalProcess } from "./pids.ts";
 import { killGroup, lastLines } from "./run.ts";
 import type { Say } from "./say.ts";
 
@@ -22,6 +22,10 @@ const BACKOFF_MS_MAX = 10_000;
 const QUICK_END_MS = 30_000;
 /** After so many quick ends the line says where the log is, and the delay has reached its maximum. */
 const QUICK_ENDS_SHOWN = 5;
+/** A ready part that answers none of so many questions in a row, over SILENT_SECONDS, hangs. Much longer than
+ * any pause of a machine that is merely busy: a restart would cost more than it mends. */
+const QUESTIONS = 12;
+const SILENT_SECONDS = 60;
 /** During the first start, a part that ends this often is not going to come up. */
 const FIRST_START_ENDS_MAX = 3;
 
@@ -37,7 +41,12 @@ export interface PartSpec {
   address: string;
   /** One attempt, bounded by itself; rejects while the part is not ready. */
   probe: () => Promise<void>;
-  /** Bound for the first start; later starts are retried without end. */
+  /** One attempt, bounded by itself; rejects while this part is silent, whatever those behind it do. If
+   * absent, the probe. */
+  alive?: () => Promise<void>;
+  /** How long a ready part may be silent before it is killed. If absent, a minute. */
+  silentSeconds?: number;
+  /** Bound for each start; the first one fails then, a later one is tried again. */
   readySeconds: number;
   /** From SIGTERM to SIGKILL. */
   stopSeconds: number;
@@ -170,12 +179,13 @@ export class Part {
 
   /** Starts it again whenever it ends, until it is stopped. */
   async #keepRunning(): Promise<void> {
-    const { name, logFile } = this.spec;
+    const { name, logFile, readySeconds } = this.spec;
     const stopping = this.#stopping.signal;
     for (;;) {
-      const how = await this.#ended;
+      const how = await this.#endOfLife(stopping);
       if (stopping.aborted) return;
       const endedAtMs = performance.now();
+      let bound: AbortSignal | undefined;
       try {
         await this.#pause(stopping, (delay) => {
           const often = this.#quickEnds >= QUICK_ENDS_SHOWN;
@@ -183,16 +193,45 @@ export class Part {
           this.#say(`${name} ended (${how})${log}; starting it again in ${delay}`);
         });
         this.#spawn();
-        if ((await this.#untilReady(stopping)) !== "ready") continue;
+        bound = AbortSignal.timeout(readySeconds * 1000);
+        if ((await this.#untilReady(AbortSignal.any([stopping, bound]))) !== "ready") continue;
       } catch (error) {
         if (stopping.aborted) return;
-        this.#say(`${name} could not be started: ${error}`);
+        const why = bound?.aborted ? `it did not answer within ${readySeconds} s` : error;
+        this.#say(`${name} could not be started: ${why}`);
+        killGroup(this.process?.pid, "SIGKILL");
         continue;
       }
       this.restarts++;
       this.#become("ready");
       this.#say(`${name} is ready again after ${seconds(performance.now() - endedAtMs)}`);
     }
+  }
+
+  /** Waits until it ends, and ends it if it hangs. */
+  async #endOfLife(stopping: AbortSignal): Promise<string> {
+    const over = new AbortController();
+    if (this.state === "ready" && this.process) {
+      void this.#watchSilence(this.process, AbortSignal.any([stopping, over.signal]));
+    }
+    const how = await this.#ended;
+    over.abort();
+    return how;
+  }
+
+  async #watchSilence(running: ProcessId, signal: AbortSignal): Promise<void> {
+    const { name, probe, alive = probe, silentSeconds = SILENT_SECONDS } = this.spec;
+    for (let misses = 0; misses < QUESTIONS; ) {
+      await sleep((silentSeconds * 1000) / QUESTIONS, undefined, { signal }).catch(() => {});
+      const isAlive = await alive().then(
+        () => true,
+        () => false,
+      );
+      if (signal.aborted) return;
+      misses = isAlive ? 0 : misses + 1;
+    }
+    this.#say(`${name} has been silent for ${silentSeconds} s: killing it`);
+    if (isRunning(running)) killGroup(running.pid, "SIGKILL");
   }
 
   /** Waits before the next start, longer after each quick end, with jitter against marching in step. */

@@ -86,6 +86,7 @@ export function vtcomboPart(config: Config, program: string): PartSpec {
     logFile: join(config.dataFolder, "logs", "vtcombo.log"),
     address: `${HOST}:${vtgate}`,
     probe: () => probeKeyspaces(vtgateDsn(config)),
+    alive: () => probeVtgate(vtgateDsn(config)),
     readySeconds: READY_SECONDS,
     stopSeconds: STOP_SECONDS,
   };
@@ -109,6 +110,12 @@ export async function probeKeyspaces(dsn: string): Promise<void> {
   } finally {
     connection.destroy();
   }
+}
+
+/** Asks vtgate alone, which answers this without a database. */
+async function probeVtgate(dsn: string): Promise<void> {
+  const connection = await createConnection({ uri: dsn, connectTimeout: PROBE_MS_MAX });
+  connection.destroy();
 }
 
 function topologyArgs(config: Config): string[] {

@@ -5,7 +5,7 @@ import { AppointmentState, RefusalReason } from "#gen/slotmesh/scheduling/v1/app
 import { BookingOutcome } from "#gen/slotmesh/scheduling/v1/scheduling_service_pb.ts";
 import type { AuditResult } from "./audit.ts";
 import { type Facts, type SlotFacts, SOLD_OUT } from "./certificate.ts";
-import { type DropSlot, nameOf, type Shopper } from "./ledger.ts";
+import { type DropSlot, mayCancel, nameOf, type Shopper } from "./ledger.ts";
 
 /** Counts what became of everyone. */
 export function countShoppers(shoppers: readonly Shopper[]) {
@@ -30,10 +30,6 @@ export function countShoppers(shoppers: readonly Shopper[]) {
     unanswered: admitted.length - final.length,
     unheard: shoppers.filter(({ answeredMs }) => answeredMs === undefined).length,
   };
-}
-
-function mayCancel({ visit }: Shopper): boolean {
-  return visit === "cancel" || visit === "both";
 }
 
 function tally(shoppers: readonly Shopper[], nameIt: (shopper: Shopper) => string) {

@@ -133,9 +133,9 @@ export function createLedger(
   /** Takes a state after the first final one. */
   function tellAgain(shopper: Shopper, appointment: Appointment, sentMs: number, nowMs: number) {
     const { state, refusalReason } = appointment;
-    const mayCancel = shopper.visit === "cancel" || shopper.visit === "both";
+    const isCancelling = mayCancel(shopper);
     if (state === AppointmentState.CANCELLED && shopper.state === AppointmentState.CONFIRMED) {
-      if (mayCancel) {
+      if (isCancelling) {
         shopper.state = state;
         shopper.cancelledMs = nowMs;
         return;
@@ -145,7 +145,7 @@ export function createLedger(
     const isOvertaken = sentMs <= (shopper.cancelledMs ?? shopper.finalMs ?? 0);
     const isForgotten = isForgetful && !isFinal(state);
     const isOlder =
-      isOvertaken && (!isFinal(state) || (mayCancel && state === AppointmentState.CONFIRMED));
+      isOvertaken && (!isFinal(state) || (isCancelling && state === AppointmentState.CONFIRMED));
     if (!isSame && !isOlder && !isForgotten) {
       contradict(shopper, `was ${stateName(shopper.state)} and then ${stateName(state)}`);
     }
@@ -184,7 +184,9 @@ export function createLedger(
         shopper.outcome = outcome;
         return;
       }
-      if (shopper.state === AppointmentState.CONFIRMED && sentMs > (shopper.finalMs ?? 0)) {
+      // Who is cancelling may have cancelled before they are told so.
+      const isWinner = shopper.state === AppointmentState.CONFIRMED && !mayCancel(shopper);
+      if (isWinner && sentMs > (shopper.finalMs ?? 0)) {
         contradict(shopper, `was confirmed and then told ${outcomeName(outcome)}`);
       }
       if (shopper.appointmentId === "") {
@@ -195,6 +197,11 @@ export function createLedger(
       }
     },
   };
+}
+
+/** Says whether a shopper is one of those who give back what they won. */
+export function mayCancel({ visit }: Shopper): boolean {
+  return visit === "cancel" || visit === "both";
 }
 
 function isFinal(state: AppointmentState): boolean {

@@ -94,7 +94,7 @@ const NUMBERS: Readonly<Record<NumberName, DropNumber>> = {
   timeoutSeconds: {
     flag: "timeout",
     fallback: 120,
-    inChaos: 480,
+    inChaos: 600,
     min: 1,
     max: 3600,
     help: "seconds until everyone must have a final answer",
@@ -141,7 +141,8 @@ ${Object.values(NUMBERS).map(chaosHelpLine).join("\n")}
   --chaos          kills and pauses every process of the mesh while the drop runs, cuts the tail of Redis's
                    file and flushes it: each in turn, then some at random. For each fault comes a wave:
                    --shoppers people for --slots new slots; some winners cancel, some redeem. In the end
-                   all is as certified as without, and what clients saw is compared with the rows
+                   all is as certified as without, and what clients saw is compared with the rows. Takes
+                   four minutes, or more on a busy machine
   --faults         with --chaos: these instead, as in kill:kafka,pause:mysqld,cut:redis,flush:redis
   --history        with --chaos: keeps what clients saw in run/drop-history-<run>.jsonl of the data folder;
                    a failed run always does

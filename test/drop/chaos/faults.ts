@@ -7,7 +7,7 @@ import type { Ledger, Shopper } from "../ledger.ts";
 import { type LoadOptions, sendSpread } from "../shoppers.ts";
 import type { Inflicted, Injector } from "./injector.ts";
 import { type Fault, nameOfFault } from "./plan.ts";
-import type { FaultFacts } from "./report.ts";
+import { type FaultFacts, FINAL_MS_MAX } from "./report.ts";
 
 /** How long a wave's requests are spread over. */
 const WAVE_MS = 5000;
@@ -48,9 +48,14 @@ export async function breakInTurn(
   context: BreakOptions,
 ): Promise<{ seen: Seen[]; sending: Promise<unknown> }> {
   const { faults, waves, options, injector, history, ledger, load, signal } = context;
+  const lastMs = load.untilMs - FINAL_MS_MAX;
   const seen: Seen[] = [];
   const sending: Promise<void>[] = [];
   for (const [wave, fault] of faults.entries()) {
+    if (performance.now() > lastMs) {
+      const left = faults.slice(wave).map(nameOfFault);
+      throw new Error(`there was no time left for ${left.join(", ")}: see --timeout`);
+    }
     // One after the other: that is what the plan says.
     await sleep(fault.afterMs ?? 0, signal);
     sending.push(sendSpread(waves[wave] ?? [], WAVE_MS, options.seed + wave, load));

@@ -86,12 +86,12 @@ export function createInjector(options: {
     await sleep(pauseMs, signal);
     continueProcess(running);
     const endedMs = performance.now();
-    const isSame = find(name)?.process.startTicks === running.startTicks;
+    const isLeftAlone = isSame(running, find(name)?.process);
     return {
       startedMs,
       endedMs,
       note: `${((endedMs - startedMs) / 1000).toFixed(1)} s`,
-      ...(!isSame && { violation: `${name} was started again because it was paused` }),
+      ...(!isLeftAlone && { violation: `${name} was started again because it was paused` }),
     };
   }
 
@@ -154,8 +154,8 @@ export function createInjector(options: {
       const before = killed.get(part);
       for (;;) {
         const found = find(part);
-        const isOther = found && !(before && isRunning(before));
-        if (isOther && found.isReady) {
+        // For a moment after SIGKILL the record still has the old process, and it still runs.
+        if (found?.isReady && !isSame(found.process, before)) {
           return true;
         }
         if (signal.aborted || performance.now() > untilMs) {
@@ -170,6 +170,10 @@ export function createInjector(options: {
       }
     },
   };
+}
+
+function isSame(one: ProcessId, other: ProcessId | undefined): boolean {
+  return one.pid === other?.pid && one.startTicks === other.startTicks;
 }
 
 /** Finds the file that Redis adds to: the last increment of its manifest. */
