@@ -146,13 +146,14 @@ describe("faultOf", () => {
   const rows = { availableSpots: 5, version: 9n, versionBefore: 7n };
   const times = { holdMs: 120_000, nowMs: 1_000_000 };
   const holdTakenAt = (ms: number) => ms + times.holdMs;
-  const picture = { availableSpots: 5, version: 9n, firstHoldEndsAtMs: undefined };
+  const picture = { availableSpots: 5, version: 9n, heldSpots: 0, firstHoldEndsAtMs: undefined };
 
   test.each([
     ["the same", picture, undefined],
     ["a moment behind", { ...picture, version: 7n, availableSpots: 8 }, undefined],
     ["later than what was read", { ...picture, version: 10n, availableSpots: 4 }, undefined],
     ["a young hold", { ...picture, firstHoldEndsAtMs: holdTakenAt(990_000) }, undefined],
+    ["spots held without a hold", { ...picture, heldSpots: -1 }, "differs"],
     ["not there", undefined, "cold"],
     ["older than a sweep ago", { ...picture, version: 6n }, "behind"],
     ["other spots at the same version", { ...picture, availableSpots: 4 }, "differs"],

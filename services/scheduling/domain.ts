@@ -164,7 +164,9 @@ export interface PictureHead {
   /** The rows' free spots, as of the version. */
   readonly availableSpots: number;
   readonly version: bigint;
-  /** When the oldest hold ends; undefined if nothing is held. */
+  /** The sum of the holds, as it is counted along. */
+  readonly heldSpots: number;
+  /** When the oldest hold ends; undefined if there is no hold. */
   readonly firstHoldEndsAtMs: number | undefined;
 }
 
@@ -192,7 +194,10 @@ export function faultOf(
   if (picture.version === rows.version && picture.availableSpots !== rows.availableSpots) {
     return "differs";
   }
-  const { firstHoldEndsAtMs } = picture;
+  const { firstHoldEndsAtMs, heldSpots } = picture;
+  if (firstHoldEndsAtMs === undefined && heldSpots !== 0) {
+    return "differs";
+  }
   const isOld =
     firstHoldEndsAtMs !== undefined && nowMs - (firstHoldEndsAtMs - holdMs) > HOLD_OLD_MS;
   return isOld ? "old-hold" : undefined;

@@ -105,6 +105,17 @@ describe("admission", () => {
     expect(await redis.readStock(slot.slotId)).toEqual({ freeSpots: 0, heldSpots: 100 });
   });
 
+  test("gives back what a hold took, though the claim has another size", async () => {
+    const slot = pictureOf({ totalSpots: 9, availableSpots: 9 });
+    await redis.warm(slot);
+    const wish = wishOf(slot, "a", { partySize: 2 });
+    await admit(slot, wish);
+    await redis.settle(slot.slotId, 6, slot.version + 1n, [
+      { wish: { ...wish, partySize: 3 }, status: "C" },
+    ]);
+    expect(await redis.readStock(slot.slotId)).toEqual({ freeSpots: 6, heldSpots: 0 });
+  });
+
   test("tells of slots in short: free spots, version, and when the first hold ends", async () => {
     const slot = pictureOf();
     const cold = pictureOf();
@@ -113,12 +124,13 @@ describe("admission", () => {
     const { availableSpots, version } = slot;
     expect(await redis.readPictures(ids)).toEqual([
       undefined,
-      { availableSpots, version, firstHoldEndsAtMs: undefined },
+      { availableSpots, version, heldSpots: 0, firstHoldEndsAtMs: undefined },
     ]);
     const beforeMs = Date.now();
     await admit(slot, wishOf(slot, "a"));
     await admit(slot, wishOf(slot, "b"));
     const [, held] = await redis.readPictures(ids);
+    expect(held?.heldSpots).toBe(2);
     const endsInMs = (held?.firstHoldEndsAtMs ?? 0) - beforeMs;
     expect(endsInMs).toBeGreaterThan(HOLD_MS - 1000);
     expect(endsInMs).toBeLessThan(HOLD_MS + 1000);

@@ -70,8 +70,8 @@ export interface SlotPicture {
 /** What Scheduling keeps in Redis. */
 export type SchedulingRedis = ReturnType<typeof createRedis>;
 
-/** Opens the calls on a connection. */
-export function createRedis(redis: RedisConnection) {
+/** Opens the calls on a connection. The clock, in milliseconds, says which notes are of now. */
+export function createRedis(redis: RedisConnection, now: () => number = Date.now) {
   const scripts = loadScripts<"admit" | "settle" | "warm" | "note">(
     redis,
     join(import.meta.dirname, "lua"),
@@ -162,12 +162,12 @@ export function createRedis(redis: RedisConnection) {
       const pipeline = redis.pipeline();
       for (const slotId of slotIds) {
         const [stock, holds] = keysOf(slotId);
-        pipeline.hmget(stock, "available", "version");
+        pipeline.hmget(stock, "available", "version", "held");
         pipeline.zrange(holds, 0, "0", "WITHSCORES");
       }
       const answers = await replies(pipeline.exec());
       return slotIds.map((_, index) => {
-        const [available, version] = answers[index * 2] as (string | null)[];
+        const [available, version, held] = answers[index * 2] as (string | null)[];
         const [, endsAtMs] = answers[index * 2 + 1] as string[];
         if (available == null || version == null) {
           return undefined;
@@ -175,6 +175,7 @@ export function createRedis(redis: RedisConnection) {
         return {
           availableSpots: Number(available),
           version: BigInt(version),
+          heldSpots: Number(held),
           firstHoldEndsAtMs: endsAtMs === undefined ? undefined : Number(endsAtMs),
         };
       });
@@ -217,7 +218,7 @@ export function createRedis(redis: RedisConnection) {
       const known = new Map<Wish, Wish | undefined>();
       await Promise.all(
         groups.map(async ([tag, group]) => {
-          const texts = (await scripts.note(noteKeysOf(tag, Date.now()), [
+          const texts = (await scripts.note(noteKeysOf(tag, now()), [
             2 * NOTE_MS,
             ...group.flatMap((wish) => [wish.appointmentId, encodeWish(wish)]),
           ])) as string[];
@@ -231,7 +232,7 @@ export function createRedis(redis: RedisConnection) {
 
     /** Finds what is wished under an appointment id. */
     async findWish(appointmentId: string): Promise<Wish | undefined> {
-      const keys = noteKeysOf(noteTagOf(appointmentId), Date.now());
+      const keys = noteKeysOf(noteTagOf(appointmentId), now());
       const texts = await Promise.all(keys.map((key) => redis.hget(key, appointmentId)));
       return decodeWish(appointmentId, texts[0] ?? texts[1]);
     },

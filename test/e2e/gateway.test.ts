@@ -155,7 +155,7 @@ describe.each(PROTOCOLS)("by %s", (_, makeTransport) => {
       errorOf(client(SettlingService).auditSlot({ storeId: "1", slotId: "2" }, options)),
       errorOf(client(SettlingService).rebuildSlot({ storeId: "1", slotId: "2" }, options)),
       errorOf(client(ClaimsService).listSlotStock({}, options)),
-      errorOf(client(ClaimsService).takeClaims({}, options)),
+      errorOf(client(ClaimsService).takeSpots({}, options)),
       errorOf(client(IssuingService).issueCodes({}, options)),
       errorOf(client(IssuingService).listCodeStates({}, options)),
     ]);

@@ -21,7 +21,9 @@ for index = 3, #ARGV, 5 do
   local appointment, shopper, party, body, status =
     ARGV[index], ARGV[index + 1], ARGV[index + 2], ARGV[index + 3], ARGV[index + 4]
   if redis.call("ZREM", holdsKey, appointment) == 1 then
-    held = held - tonumber(party)
+    -- By the hold's own size: the claim may have another, if the appointment came with two.
+    local wish = redis.call("HGET", wishesKey, appointment)
+    held = held - tonumber(wish and string.match(wish, "^%a(%d+):") or party)
   end
   if status == "C" then
     redis.call("HSET", wishesKey, appointment, "C" .. party .. ":" .. body .. ":" .. shopper)
