@@ -132,7 +132,7 @@ export function paceArgs(
  */
 function credentialsOf(tokens: string | readonly string[]) {
   if (typeof tokens === "string") {
-    // Else ghz copies its two hundred functions for each call: 60 us of its time instead of 150.
+    // Else ghz copies its template functions for each call: 145 us of its time and more, instead of 60.
     const templates = ["--disable-template-functions", "--disable-template-data"];
     return { metadata: { authorization: `Bearer ${tokens}` }, env: {}, templates };
   }
