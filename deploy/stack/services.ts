@@ -1,5 +1,5 @@
-// The services and the gateway as supervised children, and the environment they get: every address, name and
-// key they need, so that their own config.ts is the only thing that knows these variables.
+// The services and the gateway as supervised children, and the environment they get: every address, name
+// and key they need, so that their own config.ts is the only thing that knows these variables.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { Client, credentials } from "@grpc/grpc-js";
@@ -69,7 +69,8 @@ export function servicePart(config: Config, service: ServiceSpec, page?: string)
     },
     cwd: config.checkout,
     logFile: join(config.dataFolder, "logs", `${service.name}.log`),
-    address,
+    // What people open in a browser, and what everybody else dials.
+    address: service.name === "gateway" ? `http://${address}` : address,
     probe: () => probeHealth(address),
     readySeconds: READY_SECONDS,
     stopSeconds: STOP_SECONDS,

@@ -2,6 +2,7 @@
 
 import { request as requestHttp1 } from "node:http";
 import { connect as connectHttp2 } from "node:http2";
+import { type AddressInfo, createServer } from "node:net";
 import { silentLogger } from "#shared/testing.ts";
 import { createConnect, type ServeOptions } from "./connect.ts";
 import { createCors } from "./cors.ts";
@@ -58,6 +59,17 @@ export async function startGateway(options: {
     }),
   });
   return { port, url: `http://127.0.0.1:${port}`, close };
+}
+
+/** Returns a port that was free a moment ago. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject).listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
 }
 
 /** A request, whole. */

@@ -44,12 +44,12 @@ export async function as(
   role: Exclude<Caller["role"], "anonymous" | "service">,
   tenantId: string,
   change: { subjectId?: string; storeIds?: readonly string[] } = {},
-): Promise<Person & { subjectId: string }> {
+): Promise<Person & { subjectId: string; token: string }> {
   const subjectId = change.subjectId ?? uniqueId();
   const storeIds = change.storeIds ?? [];
   const subject = { tenantId, subjectId, role, storeIds };
   const token = await sign(subject, Date.now(), TOKEN_SECONDS);
-  return { ...withToken(token), subjectId };
+  return { ...withToken(token), subjectId, token };
 }
 
 /** Creates a tenant's store, service and slots. */
