@@ -436,6 +436,7 @@ describe("a tenant with slots in every state", () => {
         await spoil(`accessToken: "x.y.z", refreshToken: "spent"`);
         await page.reload();
         await page.getByRole("heading", { name: "Sign in" }).waitFor();
+        await page.getByText("Your session has ended", { exact: true }).waitFor();
         await page.getByLabel("Email, phone or name").fill(name);
         await page.getByLabel("Password", { exact: true }).fill("not the password");
         await page.getByRole("button", { name: "Sign in" }).click();

@@ -52,7 +52,7 @@ export function redeemWords(
         tone: "bad",
         title: "Wrong store",
         text: "This code is for another store. It was not used.",
-        next: "Send them to the store that is named above their code.",
+        next: "Send them to the store that is named with their code.",
       };
     case RedeemOutcome.EXPIRED:
       return {
@@ -109,7 +109,7 @@ const NOT_FOUND: CounterWords = {
   tone: "bad",
   title: "Not found",
   text: "No code of this store has these digits.",
-  next: "Read the digits out loud and type them again. If they are right, check the store's name above the code.",
+  next: "Read the digits out loud and type them again. If they are right, check the store that is named with the code.",
 };
 
 function receiptText(code: PickupCode | undefined, counter: Counter): string {
