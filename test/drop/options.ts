@@ -168,6 +168,9 @@ export function parseOptions(args?: readonly string[]): DropOptions | undefined 
     return undefined;
   }
   const isChaos = values.chaos === true;
+  if (!isChaos && (values.faults !== undefined || values.history)) {
+    throw new Error("--faults and --history are about --chaos: wanted that too");
+  }
   const read = ([name, option]: [string, NumberOption]) => {
     const text = values[option.flag] as string | undefined;
     return [name, text === undefined ? fallbackOf(option, isChaos) : parseNumber(option, text)];
