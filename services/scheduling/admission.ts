@@ -78,12 +78,12 @@ export function createGate(options: {
   ): Promise<readonly Admission[]> {
     const askedAtMs = now();
     const wantHolders = (flags.get(slotId)?.untilMs ?? 0) < askedAtMs;
-    const { admissions, freeSpots, holders } = await redis.admit(
-      slotId,
-      wishes,
-      holdMs,
-      wantHolders ? FLAG_HOLDERS_MAX : 0,
-    );
+    const { admissions, freeSpots, holders } = await redis
+      .admit(slotId, wishes, holdMs, wantHolders ? FLAG_HOLDERS_MAX : 0)
+      .catch((error: unknown) => {
+        distrust();
+        throw error;
+      });
     const isSoldOut = freeSpots <= 0 && admissions.some(({ kind }) => kind === "sold-out");
     // Where the holders are too many to be told, there is no flag: their retries must reach Redis.
     if (isSoldOut && holders.length > 0 && trusted.get(slotId) === absences) {
@@ -91,6 +91,11 @@ export function createGate(options: {
       flags.set(slotId, { untilMs: askedAtMs + FLAG_MS, holders: new Set(holders) });
     }
     return admissions;
+  }
+
+  function distrust(): void {
+    absences += 1;
+    flags.clear();
   }
 
   function batcherOf(slotId: string) {
@@ -186,10 +191,7 @@ export function createGate(options: {
     clear: (slotId) => {
       flags.delete(slotId);
     },
-    distrust: () => {
-      absences += 1;
-      flags.clear();
-    },
+    distrust,
     warm,
   };
 }

@@ -33,7 +33,7 @@ it("sends smaller waves with --chaos, and breaks what it is told to", () => {
     { kind: "cut", part: "redis" },
   ]);
   for (const wrong of ["kill", "burn:kafka", "cut:kafka", "kill:kafka:9", ""]) {
-    expect(() => parseOptions(["--faults", wrong])).toThrow(
+    expect(() => parseOptions(["--chaos", "--faults", wrong])).toThrow(
       `--faults has "${wrong}": wanted kill:<part>, pause:<part>, cut:redis or flush:redis`,
     );
   }
@@ -55,6 +55,14 @@ it.each(["0", "-1", "1.5", "x", "", "200001"])("refuses --shoppers %j", (text) =
   expect(() => parseOptions([`--shoppers=${text}`])).toThrow(
     `--shoppers is "${text}": wanted a whole number from 1 to 200000`,
   );
+});
+
+it("refuses a plan of faults without chaos", () => {
+  for (const option of ["--faults=kill:kafka", "--history"]) {
+    expect(() => parseOptions([option])).toThrow(
+      "--faults and --history are about --chaos: wanted that too",
+    );
+  }
 });
 
 it("refuses an option that does not exist", () => {

@@ -161,6 +161,9 @@ export function parseOptions(args?: readonly string[]): DropOptions | undefined 
     return undefined;
   }
   const isChaos = values.chaos === true;
+  if (!isChaos && (values.faults !== undefined || values.history)) {
+    throw new Error("--faults and --history are about --chaos: wanted that too");
+  }
   const read = ([name, option]: [string, DropNumber]) => [
     name,
     readNumber(isChaos ? inChaos(option) : option, values[option.flag] as string | undefined),
