@@ -2,7 +2,8 @@
 // slots that were sold out a moment ago, which is nearly all the traffic of a drop.
 //
 // The memory is at most FLAG_MS old, knows who holds spots, so that a winner's retry still finds their
-// own appointment, and is dropped when this process sees spots come back.
+// own appointment, and is dropped when this process sees spots come back. A little before it is too old
+// one wish goes to Redis and brings a new one, while the others are still answered from the old.
 //
 // Redis may come back without its last second, or may not have heard of an answer while it was away. So a
 // refusal counts only for a slot that was made from the rows since Redis was last away: a winner whom
@@ -18,6 +19,7 @@ import { bodyOf, type Wish } from "./domain.ts";
 import type { Admission, AdmissionWish, SchedulingRedis, SlotPicture } from "./redis.ts";
 
 const FLAG_MS = 50;
+const FLAG_RENEW_MS = 35;
 const FLAG_HOLDERS_MAX = 2000;
 const FLAGS_MAX = 10_000;
 const WISHES_PER_SCRIPT_MAX = 128;
@@ -30,12 +32,13 @@ const NOTE_WARM_MS = 30_000;
 
 /** Refusals that an old picture of a slot may be wrong about. */
 const DOUBTFUL: ReadonlySet<Admission["kind"]> = new Set(["sold-out", "user-limit"]);
-const SOLD_OUT: Admission = { kind: "sold-out", detail: "" };
 
 /** Says who is let in. */
 export interface Gate {
   /** Asks for a wish. Throws UNAVAILABLE when Redis is away. */
   admit(wish: Wish): Promise<Admission>;
+  /** Says whether a shopper can be told at once, without an appointment id, that a slot is sold out. */
+  isSoldOut(slotId: string, shopperId: string): boolean;
   /** Forgets that a slot was sold out. */
   clear(slotId: string): void;
   /** Notes that Redis was away: what it says of slots may be old. */
@@ -50,7 +53,11 @@ export interface Gate {
 
 interface Flag {
   readonly untilMs: number;
+  readonly renewAtMs: number;
+  /** Shoppers who hold or have spots. */
   readonly holders: ReadonlySet<string>;
+  /** A wish is on its way to Redis for a new one. */
+  isRenewing: boolean;
 }
 
 /** Makes the gate. */
@@ -77,7 +84,7 @@ export function createGate(options: {
     wishes: readonly AdmissionWish[],
   ): Promise<readonly Admission[]> {
     const askedAtMs = now();
-    const wantHolders = (flags.get(slotId)?.untilMs ?? 0) < askedAtMs;
+    const wantHolders = (flags.get(slotId)?.renewAtMs ?? 0) <= askedAtMs;
     const { admissions, freeSpots, holders } = await redis
       .admit(slotId, wishes, holdMs, wantHolders ? FLAG_HOLDERS_MAX : 0)
       .catch((error: unknown) => {
@@ -88,9 +95,32 @@ export function createGate(options: {
     // Where the holders are too many to be told, there is no flag: their retries must reach Redis.
     if (isSoldOut && holders.length > 0 && trusted.get(slotId) === absences) {
       bound(flags, FLAGS_MAX);
-      flags.set(slotId, { untilMs: askedAtMs + FLAG_MS, holders: new Set(holders) });
+      flags.set(slotId, {
+        untilMs: askedAtMs + FLAG_MS,
+        renewAtMs: askedAtMs + FLAG_RENEW_MS,
+        holders: new Set(holders),
+        isRenewing: false,
+      });
+    } else if (wantHolders) {
+      flags.delete(slotId);
     }
     return admissions;
+  }
+
+  function isSoldOut(slotId: string, shopperId: string): boolean {
+    const flag = flags.get(slotId);
+    if (!flag) {
+      return false;
+    }
+    const nowMs = now();
+    if (nowMs > flag.untilMs || flag.holders.has(shopperId)) {
+      return false;
+    }
+    if (nowMs >= flag.renewAtMs && !flag.isRenewing) {
+      flag.isRenewing = true;
+      return false;
+    }
+    return true;
   }
 
   function distrust(): void {
@@ -162,10 +192,6 @@ export function createGate(options: {
   return {
     admit: async (wish) => {
       noteUse(wish);
-      const flag = flags.get(wish.slotId);
-      if (flag && flag.untilMs >= now() && !flag.holders.has(wish.appointmentId)) {
-        return SOLD_OUT;
-      }
       const batcher = batcherOf(wish.slotId);
       const asked = { ...wish, body: bodyOf(wish) };
       let admission = await batcher(asked);
@@ -188,6 +214,7 @@ export function createGate(options: {
       }
       return admission;
     },
+    isSoldOut,
     clear: (slotId) => {
       flags.delete(slotId);
     },

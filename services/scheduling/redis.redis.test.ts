@@ -174,9 +174,7 @@ describe("admission", () => {
     const wishes = ["a", "b", "c", "d"].map((shopper) => wishOf(slot, shopper));
     const { freeSpots, holders } = await redis.admit(slot.slotId, wishes, HOLD_MS, 3);
     expect(freeSpots).toBe(0);
-    expect(new Set(holders)).toEqual(
-      new Set(wishes.slice(0, 3).map(({ appointmentId }) => appointmentId)),
-    );
+    expect(new Set(holders)).toEqual(new Set(wishes.slice(0, 3).map(({ shopperId }) => shopperId)));
   });
 
   test("says nothing of holders while a spot is free, or where they are more than asked for", async () => {

@@ -1,6 +1,6 @@
 // The handlers of Scheduling: request -> domain -> response, and outcome -> error code.
 
-import type { MessageInitShape } from "@bufbuild/protobuf";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import {
   type AppointmentSchema,
   AppointmentState,
@@ -8,7 +8,7 @@ import {
 } from "#gen/slotmesh/scheduling/v1/appointment_pb.ts";
 import {
   type BookAppointmentRequest,
-  type BookAppointmentResponseSchema,
+  BookAppointmentResponseSchema,
   BookingOutcome,
   SchedulingService,
 } from "#gen/slotmesh/scheduling/v1/scheduling_service_pb.ts";
@@ -31,6 +31,12 @@ import type { SchedulingStore } from "./store.ts";
 const PAGE_SIZE = 20;
 const STEP_MS_MAX = 8000;
 
+/** The same for everyone, so made once. */
+const SOLD_OUT = create(BookAppointmentResponseSchema, {
+  outcome: BookingOutcome.SOLD_OUT,
+  retryDelay: { seconds: 1n },
+});
+
 /** What the handlers work with. */
 export interface SchedulingOptions {
   readonly store: SchedulingStore;
@@ -51,7 +57,7 @@ export function schedulingMethods(options: SchedulingOptions): BoundMethod[] {
 }
 
 function schedulingService(options: SchedulingOptions): BoundMethod[] {
-  const { store, redis, book } = options;
+  const { store, redis, gate, book } = options;
   return bind(
     SchedulingService,
     {
@@ -62,8 +68,13 @@ function schedulingService(options: SchedulingOptions): BoundMethod[] {
       cancelAppointment: ["shopper", "operator"],
     },
     {
-      bookAppointment: async (request, { caller }) =>
-        toResponse(await book(wishOf(request, caller))),
+      bookAppointment: async (request, { caller }) => {
+        // Nearly all of a drop ends here: before an id is derived, and before anything is waited for.
+        if (gate.isSoldOut(request.slotId, shopperOf(request.shopperId, caller))) {
+          return SOLD_OUT;
+        }
+        return toResponse(await book(wishOf(request, caller)));
+      },
 
       getAppointment: async ({ appointmentId }, { caller }) => {
         const appointment = await findOwn(options, appointmentId, caller);
@@ -313,7 +324,7 @@ function toResponse(
           : { ...outcome.wish, state: AppointmentState.PENDING },
       };
     case "sold-out":
-      return { outcome: BookingOutcome.SOLD_OUT, retryDelay: { seconds: 1n } };
+      return SOLD_OUT;
     case "user-limit":
       return {
         outcome: BookingOutcome.USER_LIMIT,

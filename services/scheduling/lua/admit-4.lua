@@ -14,7 +14,7 @@ ARGV[1] hold length in ms   ARGV[2] the most holders to return where nothing is 
 ARGV[3..] five per wish: appointment, shopper, party, body, tenant .. ":" .. store
 
 Returns a list: free spots, then for each wish a code and a detail, then, if asked and nothing is free, the
-appointments that hold or have spots.
+shoppers who hold or have spots.
   1 admitted   2 already yours (status)   3 sold out   4 user limit (the other appointment)
   5 not open yet (opens at, ms)   6 not warmed   7 too late   8 no such slot   9 party too large (the most)
   10 the same request id with another body
@@ -111,8 +111,8 @@ if held ~= heldBefore then
 end
 result[1] = available - held
 if holdersMax > 0 and available - held <= 0 and redis.call("HLEN", shoppersKey) <= holdersMax then
-  for _, appointment in ipairs(redis.call("HVALS", shoppersKey)) do
-    result[#result + 1] = appointment
+  for _, shopper in ipairs(redis.call("HKEYS", shoppersKey)) do
+    result[#result + 1] = shopper
   end
 end
 return result
