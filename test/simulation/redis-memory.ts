@@ -115,6 +115,7 @@ export function createMemoryRedis(now: () => number): MemoryRedis {
       return removed;
     },
     hlen: ([key = ""]) => findHash(key)?.size ?? 0,
+    hkeys: ([key = ""]) => [...(findHash(key)?.keys() ?? [])],
     hvals: ([key = ""]) => [...(findHash(key)?.values() ?? [])],
     hgetall: ([key = ""]) => [...(findHash(key) ?? [])].flat(),
     zadd: ([key = "", score = "", member = ""]) => {
