@@ -79,7 +79,7 @@ function cancelling(
         next[rowPlace(record)] = packRow({ ...row, work: WORK_REVOKE });
       }
       then(AT.readAgain);
-      return "notes that the cancel begins";
+      return "notes the cancel in the row";
     },
 
     [AT.readAgain]: ({ state, record, become, then }) => {
