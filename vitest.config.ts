@@ -21,7 +21,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "stack",
-          include: NEEDS_STACK.map((glob) => `services/${glob}`),
+          include: NEEDS_STACK.map((glob) => `{services,test/simulation}/${glob}`),
           testTimeout: 30_000,
           hookTimeout: 30_000,
         },

@@ -145,7 +145,7 @@ export function createGate(options: {
     return batcher;
   }
 
-  function noteUse({ storeId, slotId }: Wish): void {
+  function noteUse({ storeId, slotId }: Pick<Wish, "storeId" | "slotId">): void {
     const nowMs = now();
     if (nowMs - (notedAtMs.get(slotId) ?? 0) > NOTE_WARM_MS) {
       bound(notedAtMs, FLAGS_MAX);
@@ -162,7 +162,12 @@ export function createGate(options: {
     let running = warming.get(key);
     if (!running) {
       running = warm([{ storeId, slotId }])
-        .then(({ found }) => found.has(slotId))
+        .then(({ found }) => {
+          // A Redis that forgot the slot forgot as well that it is in use.
+          notedAtMs.delete(slotId);
+          noteUse({ storeId, slotId });
+          return found.has(slotId);
+        })
         .finally(() => warming.delete(key));
       warming.set(key, running);
     }

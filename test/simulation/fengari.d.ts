@@ -16,11 +16,13 @@ declare module "fengari" {
       lua_pushcfunction(state: State, run: (state: State) => number): void;
       lua_pushinteger(state: State, value: number): void;
       lua_pushstring(state: State, text: Text): void;
+      lua_pushvalue(state: State, index: number): void;
       lua_rawgeti(state: State, index: number, key: number): number;
       lua_rawlen(state: State, index: number): number;
       lua_rawseti(state: State, index: number, key: number): void;
       lua_setfield(state: State, index: number, name: Text): void;
       lua_setglobal(state: State, name: Text): void;
+      lua_tostring(state: State, index: number): Text;
       lua_tojsstring(state: State, index: number): string;
       lua_tonumber(state: State, index: number): number;
       lua_type(state: State, index: number): number;

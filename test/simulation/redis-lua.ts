@@ -5,6 +5,7 @@ import fengari from "fengari";
 
 const { lua, lauxlib, lualib, to_luastring } = fengari;
 const INTEGER_MAX = 2 ** 31 - 1;
+const TEXTS_MAX = 5000;
 
 /** What a command answers to a script, and a script to its caller. */
 export type Reply = string | number | false | readonly Reply[];
@@ -15,7 +16,10 @@ export type Command = (args: readonly string[]) => Reply;
 const state = lauxlib.luaL_newstate();
 lualib.luaL_openlibs(state);
 const scripts = new Map<string, number>();
-const texts = new Map<string, Uint8Array>();
+/** Where texts lie in Lua's registry: pushing one from there copies nothing, and they are few. */
+const texts = new Map<string, number>();
+/** The texts of Lua's bytes, which it keeps where it found them. */
+const read = new WeakMap<Uint8Array, string>();
 let command: Command = () => false;
 
 lua.lua_createtable(state, 0, 1);
@@ -23,13 +27,15 @@ lua.lua_pushcfunction(state, () => {
   const count = lua.lua_gettop(state);
   const args: string[] = [];
   for (let index = 1; index <= count; index += 1) {
-    args.push(lua.lua_tojsstring(state, index));
+    args.push(readText(index));
   }
   push(command(args));
   return 1;
 });
-lua.lua_setfield(state, -2, textOf("call"));
-lua.lua_setglobal(state, textOf("redis"));
+lua.lua_setfield(state, -2, to_luastring("call"));
+lua.lua_setglobal(state, to_luastring("redis"));
+const KEYS = to_luastring("KEYS");
+const ARGV = to_luastring("ARGV");
 
 /** Runs a script. Its commands go to run. */
 export function runScript(
@@ -40,9 +46,9 @@ export function runScript(
 ): Reply {
   command = run;
   push(keys);
-  lua.lua_setglobal(state, textOf("KEYS"));
+  lua.lua_setglobal(state, KEYS);
   push(args);
-  lua.lua_setglobal(state, textOf("ARGV"));
+  lua.lua_setglobal(state, ARGV);
   lua.lua_rawgeti(state, lua.LUA_REGISTRYINDEX, load(source));
   if (lua.lua_pcall(state, 0, 1, 0) !== lua.LUA_OK) {
     const message = lua.lua_tojsstring(state, -1);
@@ -57,7 +63,7 @@ export function runScript(
 function load(source: string): number {
   let script = scripts.get(source);
   if (script === undefined) {
-    if (lauxlib.luaL_loadstring(state, textOf(source)) !== lua.LUA_OK) {
+    if (lauxlib.luaL_loadstring(state, to_luastring(source)) !== lua.LUA_OK) {
       throw new Error(`a script does not load: ${lua.lua_tojsstring(state, -1)}`);
     }
     script = lauxlib.luaL_ref(state, lua.LUA_REGISTRYINDEX);
@@ -76,7 +82,7 @@ function readReply(): Reply {
   for (let index = 1; index <= length; index += 1) {
     lua.lua_rawgeti(state, -1, index);
     const isNumber = lua.lua_type(state, -1) === lua.LUA_TNUMBER;
-    items.push(isNumber ? Math.trunc(lua.lua_tonumber(state, -1)) : lua.lua_tojsstring(state, -1));
+    items.push(isNumber ? Math.trunc(lua.lua_tonumber(state, -1)) : readText(-1));
     lua.lua_pop(state, 1);
   }
   return items;
@@ -91,7 +97,7 @@ function push(value: Reply): void {
     }
     lua.lua_pushinteger(state, value);
   } else if (typeof value === "string") {
-    lua.lua_pushstring(state, textOf(value));
+    pushText(value);
   } else {
     lua.lua_createtable(state, value.length, 0);
     for (let index = 0; index < value.length; index += 1) {
@@ -101,15 +107,25 @@ function push(value: Reply): void {
   }
 }
 
-/** Texts are mostly the same ones. */
-function textOf(text: string): Uint8Array {
-  let bytes = texts.get(text);
-  if (!bytes) {
-    bytes = to_luastring(text);
-    if (texts.size > 5000) {
-      texts.clear();
-    }
-    texts.set(text, bytes);
+function pushText(text: string): void {
+  const known = texts.get(text);
+  if (known !== undefined) {
+    lua.lua_rawgeti(state, lua.LUA_REGISTRYINDEX, known);
+    return;
   }
-  return bytes;
+  lua.lua_pushstring(state, to_luastring(text));
+  if (texts.size < TEXTS_MAX) {
+    lua.lua_pushvalue(state, -1);
+    texts.set(text, lauxlib.luaL_ref(state, lua.LUA_REGISTRYINDEX));
+  }
+}
+
+function readText(index: number): string {
+  const bytes = lua.lua_tostring(state, index);
+  let text = read.get(bytes);
+  if (text === undefined) {
+    text = lua.lua_tojsstring(state, index);
+    read.set(bytes, text);
+  }
+  return text;
 }
