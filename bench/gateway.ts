@@ -40,13 +40,14 @@ answers at once). Starts what it needs on free ports of 127.0.0.1 and ends it; n
   --in-flight <n>  calls at once (32)
   --only <text>    only variants whose name contains this
   --profile <dir>  write a .cpuprofile of the gateway there
-  --node <flag>    a flag for the gateway's node; may be given again
+  --node <flag>    measure a second gateway too, whose node has this flag; may be given again
   --help           this text
 `;
 
 const CLOCK_TICK_US = 10_000;
 const READY_MS_MAX = 20_000;
 const HTTP2_SESSIONS = 4;
+const LONG_WAY = "application/json; charset=utf-8";
 
 interface Server {
   readonly pid: number;
@@ -90,9 +91,15 @@ async function measure(): Promise<void> {
   const calls = Number(values.calls);
   const inFlight = Number(values["in-flight"]);
   const service = await startSelf("grpc");
-  const [bare, gateway] = await Promise.all([startSelf("bare"), startGateway(service.port)]);
+  const bare = await startSelf("bare");
+  const gateways = await Promise.all(
+    ["", ...values.node].map(async (flag) => ({
+      flag,
+      server: await startGateway(service.port, flag),
+    })),
+  );
   try {
-    const variants = variantsOf(service, bare, gateway).filter(({ name }) =>
+    const variants = variantsOf(service, bare, gateways).filter(({ name }) =>
       name.includes(values.only),
     );
     for (const variant of variants) {
@@ -109,7 +116,8 @@ async function measure(): Promise<void> {
     }
     print(figures);
   } finally {
-    await Promise.all([service.stop(), bare.stop(), gateway.stop()]);
+    const servers = [service, bare, ...gateways.map(({ server }) => server)];
+    await Promise.all(servers.map((server) => server.stop()));
   }
 }
 
@@ -130,7 +138,11 @@ function print(figures: ReadonlyMap<string, readonly number[]>): void {
   }
 }
 
-function variantsOf(service: Server, bare: Server, gateway: Server): Variant[] {
+function variantsOf(
+  service: Server,
+  bare: Server,
+  gateways: readonly { flag: string; server: Server }[],
+): Variant[] {
   const check = {
     path: "/grpc.health.v1.Health/Check",
     json: Buffer.from("{}"),
@@ -145,23 +157,29 @@ function variantsOf(service: Server, bare: Server, gateway: Server): Variant[] {
     json: Buffer.from(toJsonString(GetSlotRequestSchema, slot)),
     proto: Buffer.from(toBinary(GetSlotRequestSchema, slot)),
   };
-  const both = (name: string, { path, json, proto }: typeof check): Variant[] => [
-    http1(`${name}: Connect JSON, HTTP/1.1`, gateway, path, "application/json", json),
-    http1(`${name}: Connect proto, HTTP/1.1`, gateway, path, "application/proto", proto),
-    http1(
-      `${name}: gRPC-Web, HTTP/1.1`,
-      gateway,
-      path,
-      "application/grpc-web+proto",
-      envelope(proto),
-    ),
-    grpc(`${name}: gRPC, HTTP/2`, gateway, path, envelope(proto)),
-    grpc(`${name}: gRPC to the service itself`, service, path, envelope(proto)),
-  ];
+  const through = (
+    name: string,
+    { path, json, proto }: typeof check,
+    { flag, server }: (typeof gateways)[number],
+  ): Variant[] => {
+    const title = flag === "" ? name : `${name} ${flag}`;
+    const web = "application/grpc-web+proto";
+    return [
+      http1(`${title}: Connect JSON, HTTP/1.1`, server, path, "application/json", json),
+      http1(`${title}: Connect proto, HTTP/1.1`, server, path, "application/proto", proto),
+      // With a charset it goes through connect-node.
+      http1(`${title}: Connect JSON, long way`, server, path, LONG_WAY, json),
+      http1(`${title}: gRPC-Web, HTTP/1.1`, server, path, web, envelope(proto)),
+      grpc(`${title}: gRPC, HTTP/2`, server, path, envelope(proto)),
+    ];
+  };
+  const calls = { empty: check, "passed on": getSlot };
   return [
     http1("bare node:http, JSON", bare, "/", "application/json", check.json),
-    ...both("empty", check),
-    ...both("passed on", getSlot),
+    ...Object.entries(calls).flatMap(([name, call]) => [
+      ...gateways.flatMap((gateway) => through(name, call, gateway)),
+      grpc(`${name}: gRPC to the service itself`, service, call.path, envelope(call.proto)),
+    ]),
   ];
 }
 
@@ -303,12 +321,16 @@ function startSelf(what: string): Promise<Server> {
   return start([import.meta.filename, "--serve", what, "--port", String(port)], {}, port);
 }
 
-function startGateway(servicePort: number): Promise<Server> {
+function startGateway(servicePort: number, flag: string): Promise<Server> {
   const port = randomInt(20_000, 32_000);
   const address = `127.0.0.1:${servicePort}`;
   const profile = values.profile ? ["--cpu-prof", `--cpu-prof-dir=${values.profile}`] : [];
   return start(
-    [...values.node, ...profile, `${import.meta.dirname}/../services/gateway/main.ts`],
+    [
+      ...(flag === "" ? [] : [flag]),
+      ...profile,
+      `${import.meta.dirname}/../services/gateway/main.ts`,
+    ],
     {
       SLOTMESH_GATEWAY_PORT: String(port),
       SLOTMESH_KEY_DIR: "/nowhere",

@@ -6,7 +6,7 @@ import { dirname, join, relative, resolve } from "node:path";
 import { describe, expect, test } from "vitest";
 
 const ROOT = join(import.meta.dirname, "..");
-const SERVICES = ["identity", "inventory", "scheduling", "codes"];
+const SERVICES = ["identity", "inventory", "scheduling", "codes", "gateway"];
 const IMPORT = /(?:^|\n)\s*(?:import|export)\s[^;]*?from\s+"([^"]+)"|import\("([^"]+)"\)/g;
 
 /** Rooms in the order in which they may import: each only from those to its right. */

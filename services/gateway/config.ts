@@ -14,7 +14,7 @@ export interface GatewayConfig extends MeshConfig {
   readonly port: number;
   /** The folder of the page. If absent, there is no page. */
   readonly webRoot: string | undefined;
-  /** Other sites whose pages may call: exact origins, "https://shop.example". The gateway's own needs no entry. */
+  /** Other sites whose pages may call: exact origins, "https://shop.example". Its own needs no entry. */
   readonly origins: readonly string[];
   /** How many proxies of ours stand in front, each adding to X-Forwarded-For; 0 to 10. */
   readonly proxies: number;

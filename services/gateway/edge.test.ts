@@ -81,6 +81,15 @@ describe.each([
   });
 });
 
+test("keeps connections while it serves, and sends them away when it is about to end", async () => {
+  const kept = await fetch(`${gateway.url}/healthz`);
+  expect(kept.headers.get("connection")).toBe("keep-alive");
+  isServing = false;
+  const closed = await fetch(`${gateway.url}/healthz`);
+  expect(closed.headers.get("connection")).toBe("close");
+  isServing = true;
+});
+
 test("without origins allows none, and says nothing of them", async () => {
   const plain = await startGateway({});
   const { status, headers } = await askHttp1(plain.port, {

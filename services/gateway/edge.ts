@@ -28,6 +28,10 @@ export function createEdge(options: {
   return (request, response) => {
     const path = pathOf(request);
     response.setHeader("x-content-type-options", "nosniff");
+    if (!isServing() && request.httpVersionMajor === 1) {
+      // The next request shall find another gateway, and not a connection that just closed.
+      response.setHeader("connection", "close");
+    }
     if (path === "/healthz") {
       plain(response, isServing() ? 200 : 503, isServing() ? "serving" : "draining");
     } else if (!RPC_PATH.test(path)) {

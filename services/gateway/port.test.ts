@@ -225,9 +225,12 @@ test("lives on when a connection of HTTP/2 breaks its rules", async () => {
 describe("closes", () => {
   test("after what runs, of either version, and takes nothing new", async () => {
     const waiting: (() => void)[] = [];
-    const server = await start((asked, response) => {
-      waiting.push(() => sayVersion(asked, response));
-    });
+    const server = await start(
+      (asked, response) => {
+        waiting.push(() => sayVersion(asked, response));
+      },
+      { drainMs: 20_000 },
+    );
     const answers = [get(server.port), getHttp2(server.port)];
     await expect.poll(() => waiting.length).toBe(2);
     const closed = server.close();
