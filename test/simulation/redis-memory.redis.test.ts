@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { openRedis, type RedisConnection, redisReady } from "#shared/redis.ts";
 import { silentLogger, testConfig, uniqueId } from "#shared/testing.ts";
 import { sleep } from "#shared/time.ts";
-import { bodyHashOf } from "../../services/scheduling/domain.ts";
+import { bodyOf } from "../../services/scheduling/domain.ts";
 import {
   createRedis,
   type SchedulingRedis,
@@ -47,7 +47,7 @@ function openMemory(): SchedulingRedis {
   };
   const memory = createMemoryRedis(now);
   return createSimulatedRedis(
-    { network, memory, isAway: () => false, publish: () => {} },
+    { network, memory, now, isAway: () => false, publish: () => {} },
     createActor("test"),
   );
 }
@@ -75,7 +75,7 @@ test.for(Array.from({ length: SEQUENCES }, (_, seed) => seed))("sequence %i", as
       slotId,
       partySize: 1 + below(3),
     };
-    return { ...made, bodyHash: bodyHashOf(made) };
+    return { ...made, body: bodyOf(made) };
   };
   const wishes = () => Array.from({ length: 1 + below(4) }, wish);
   const opens = times(random() < 0.8 ? -HOUR_MS / 2 : HOUR_MS);
