@@ -12,6 +12,7 @@ import { type FaultFacts, FINAL_MS_MAX } from "./report.ts";
 /** How long a wave's requests are spread over. */
 const WAVE_MS = 5000;
 /** From the beginning of a wave to its fault: some are in flight, more will come. */
+const BUSY_MS_MAX = 2000;
 const LEAD_MS = 1000;
 /** A part that is killed answers again within this, and bookings are let in again. */
 const RECOVER_MS_MAX = 90_000;
@@ -61,8 +62,14 @@ export async function breakInTurn(
     sending.push(sendSpread(waves[wave] ?? [], WAVE_MS, options.seed + wave, load));
     await sleep(LEAD_MS, signal);
     signal.throwIfAborted();
+    const waitingNow = () => ledger.counts.admitted - ledger.counts.final;
+    // A quick mesh is idle between two requests of a wave: a fault comes when something is under way.
+    const busyUntilMs = performance.now() + BUSY_MS_MAX;
+    while (history.inFlight() + waitingNow() === 0 && performance.now() < busyUntilMs) {
+      await sleep(1, signal);
+    }
     const inFlight = history.inFlight();
-    const waiting = ledger.counts.admitted - ledger.counts.final;
+    const waiting = waitingNow();
     const inflicted = await injector.inflict(fault);
     const isAwaited = faults[wave + 1]?.afterMs === undefined;
     const recovery = isAwaited ? await recover(context, wave, inflicted) : {};
