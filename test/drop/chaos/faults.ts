@@ -12,8 +12,8 @@ import { type FaultFacts, FINAL_MS_MAX } from "./report.ts";
 /** How long a wave's requests are spread over. */
 const WAVE_MS = 5000;
 /** From the beginning of a wave to its fault: some are in flight, more will come. */
-const BUSY_MS_MAX = 2000;
 const LEAD_MS = 1000;
+const BUSY_MS_MAX = 2000;
 /** A part that is killed answers again within this, and bookings are let in again. */
 const RECOVER_MS_MAX = 90_000;
 /** And soon after, someone who came after the fault is confirmed: the mesh is well again. */
