@@ -486,10 +486,10 @@ describe("a tenant with slots in every state", () => {
         await page.getByText("Party of 1, not redeemed yet.").waitFor();
         const redeem = "**/slotmesh.codes.v1.CodesService/RedeemCode";
         await loseAnswers(page, redeem);
-        await page.keyboard.press("Enter");
+        await page.getByLabel("Code", { exact: true }).press("Enter");
         await page.getByText("No connection", { exact: true }).waitFor();
         await page.unroute(redeem);
-        await page.keyboard.press("Enter");
+        await page.getByLabel("Code", { exact: true }).press("Enter");
         await page.getByText("Redeemed", { exact: true }).waitFor();
         await inspect(page, "phone-14-redeemed-dark");
       },
