@@ -118,7 +118,7 @@ export function createBook(options: {
 
   async function endHold(wish: Wish, status: "C" | "R"): Promise<void> {
     const decided = [{ wish: { ...wish, body: bodyOf(wish) }, status }];
-    await redis.settle(wish.slotId, 0, -1n, decided).catch(() => {
+    await redis.endHolds(wish.slotId, decided).catch(() => {
       // The hold ends by itself.
     });
   }

@@ -6,7 +6,7 @@ import { createPass } from "#shared/auth.ts";
 import { createMeshClient, type MeshClient } from "#shared/client.ts";
 import type { MeshConfig } from "#shared/config.ts";
 import { toMs } from "#shared/time.ts";
-import { bodyOf } from "./domain.ts";
+import { bodyOf, wishOfClaim } from "./domain.ts";
 import type { SlotPicture } from "./redis.ts";
 
 /** Inventory's claims. */
@@ -50,15 +50,8 @@ export function toPicture({ slot, version, activeClaims }: SlotStock): SlotPictu
     startsAtMs: toMs(slot.startTime) ?? 0,
     availableSpots: slot.availableSpots,
     version,
-    claimed: activeClaims.map(({ key, tenantId, shopperId, partySize }) => {
-      const wish = {
-        appointmentId: key?.appointmentId ?? "",
-        tenantId,
-        shopperId,
-        storeId: slot.storeId,
-        slotId: slot.slotId,
-        partySize,
-      };
+    claimed: activeClaims.map((claim) => {
+      const wish = wishOfClaim(claim);
       return { ...wish, body: bodyOf(wish) };
     }),
   };

@@ -76,6 +76,16 @@ export function isSameWish(one: Wish, other: Wish): boolean {
   );
 }
 
+/** Groups wishes by what they name alike: tenant, store and slot. A group keeps their order. */
+export function groupByPlace<Wished extends Wish>(wishes: readonly Wished[]): Wished[][] {
+  return [
+    ...Map.groupBy(
+      wishes,
+      ({ tenantId, storeId, slotId }) => `${tenantId}/${storeId}/${slotId}`,
+    ).values(),
+  ];
+}
+
 /**
  * Tells the wish that a claim is for. The claim's word counts, not that of the record that asked for it: a
  * request id that came with two party sizes for one slot has one claim, of the one that came first, and

@@ -18,7 +18,7 @@ import {
   openSenderOf,
 } from "#shared/kafka.ts";
 import { validator } from "#shared/validator.ts";
-import type { Wish } from "./domain.ts";
+import { groupByPlace, type Wish } from "./domain.ts";
 
 const BOOKINGS = "scheduling.bookings.v2";
 const DEAD = "scheduling.bookings-dead.v1";
@@ -57,11 +57,7 @@ export async function openBookingQueue(options: KafkaOptions): Promise<BookingQu
 
 /** Packs wishes into one record for each slot and those who name it alike. */
 export function toBookingRecords(bookings: readonly Booking[]): OutRecord[] {
-  const groups = Map.groupBy(
-    bookings,
-    ({ tenantId, storeId, slotId }) => `${tenantId}/${storeId}/${slotId}`,
-  );
-  return [...groups.values()].map((group) => {
+  return groupByPlace(bookings).map((group) => {
     const { tenantId, storeId, slotId } = group[0] as Booking;
     const message = create(BookingsQueuedSchema, {
       tenantId,

@@ -25,7 +25,15 @@ import { toMs, toTimestamp } from "#shared/time.ts";
 import type { Gate } from "./admission.ts";
 import type { ClaimsClient, IssuingClient } from "./clients.ts";
 import type { SchedulingFailpoints } from "./config.ts";
-import { bodyOf, CODE_GRACE_MS, nextStep, type Row, rowOfClaim, type Wish } from "./domain.ts";
+import {
+  bodyOf,
+  CODE_GRACE_MS,
+  groupByPlace,
+  nextStep,
+  type Row,
+  rowOfClaim,
+  type Wish,
+} from "./domain.ts";
 import type { Booking } from "./events.ts";
 import type { SchedulingRedis } from "./redis.ts";
 import type { SchedulingStore } from "./store.ts";
@@ -74,9 +82,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     const unique = [
       ...new Map(bookings.map((one) => [`${one.appointmentId}:${one.slotId}`, one])).values(),
     ];
-    const groups = [
-      ...Map.groupBy(unique, ({ tenantId, storeId, slotId }) => `${tenantId}/${storeId}/${slotId}`),
-    ].map(([, wishes]) => wishes);
+    const groups = groupByPlace(unique);
     const { slots, takes } = await claims.takeSpots({ slots: groups.map(toTakes) }, step);
     const claimed = groups.flatMap((wishes, group) =>
       wishes.map((wish, index) => ({

@@ -27,8 +27,6 @@ const HOLDS_PER_SLOT_MAX = 50;
 const HOLDS_PER_SWEEP_MAX = 1000;
 const WARM_FOR_MS = 600_000;
 const READ_MS_MAX = 5000;
-/** Below all versions: ends holds, and leaves the free spots as admission knows them. */
-const NO_VERSION = -1n;
 
 /** What the reconciler works with. */
 export interface ReconcilerOptions {
@@ -187,10 +185,8 @@ async function endHolds(
   });
   const bySlot = Map.groupBy(over, ({ slotId }) => slotId);
   const decided = [...bySlot].map(([slotId, theirs]) =>
-    redis.settle(
+    redis.endHolds(
       slotId,
-      0,
-      NO_VERSION,
       theirs.map((wish) => ({ wish, status: "R" })),
     ),
   );

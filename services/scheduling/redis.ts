@@ -16,6 +16,8 @@ import type { PictureHead, Wish } from "./domain.ts";
 /** How long a hash of notes is written; it is read for as long again. */
 const NOTE_MS = 600_000;
 const NOTE_TAGS = 4;
+/** Below all versions: what comes with it says nothing of the free spots. */
+const NO_VERSION = -1n;
 const WARM_SLOTS_MAX = 10_000;
 const ANSWERS_CHANNEL = "scheduling:answers";
 const WARM_KEY = "scheduling:warm";
@@ -53,6 +55,12 @@ export interface AdmissionWish extends Wish {
 export type Hold = Pick<AdmissionWish, "slotId" | "appointmentId" | "shopperId"> &
   Pick<AdmissionWish, "partySize" | "body">;
 
+/** A wish that the rows decided. "C": it has spots; "R": it has none. */
+export interface Decided {
+  readonly wish: Hold;
+  readonly status: "C" | "R";
+}
+
 /** What the rows say of a slot, as the scripts take it. */
 export interface SlotPicture {
   readonly tenantId: string;
@@ -76,6 +84,23 @@ export function createRedis(redis: RedisConnection, now: () => number = Date.now
     redis,
     join(import.meta.dirname, "lua"),
   );
+
+  /** Ends the holds of decided wishes of one slot. "C": has spots; "R": has none. */
+  async function settle(
+    slotId: string,
+    availableSpots: number,
+    version: bigint,
+    decided: readonly Decided[],
+  ): Promise<void> {
+    const args = decided.flatMap(({ wish, status }) => [
+      wish.appointmentId,
+      wish.shopperId,
+      wish.partySize,
+      wish.body,
+      status,
+    ]);
+    await scripts.settle(keysOf(slotId), [availableSpots, version.toString(), ...args]);
+  }
 
   return {
     /** Asks for some wishes of one slot at once. Where nothing is free, also says who holds or has
@@ -105,22 +130,11 @@ export function createRedis(redis: RedisConnection, now: () => number = Date.now
       return { admissions, freeSpots: reply[0], holders };
     },
 
-    /** Ends the holds of decided wishes of one slot. "C": has spots; "R": has none. */
-    async settle(
-      slotId: string,
-      availableSpots: number,
-      version: bigint,
-      decided: readonly { wish: Hold; status: "C" | "R" }[],
-    ): Promise<void> {
-      const args = decided.flatMap(({ wish, status }) => [
-        wish.appointmentId,
-        wish.shopperId,
-        wish.partySize,
-        wish.body,
-        status,
-      ]);
-      await scripts.settle(keysOf(slotId), [availableSpots, version.toString(), ...args]);
-    },
+    settle,
+
+    /** Ends holds of one slot, and leaves the free spots as admission knows them. */
+    endHolds: (slotId: string, decided: readonly Decided[]): Promise<void> =>
+      settle(slotId, 0, NO_VERSION, decided),
 
     /** Makes a slot's picture anew from the rows. Returns by how many spots the old one was too
      * generous, undefined if there was none, or "stale" if Redis knows something later. */
