@@ -164,6 +164,32 @@ export function createNetwork(world: World): Network {
     });
   }
 
+  /** Brings a call to where it goes, unless it is lost on the way. Whose answer comes too late is told so
+   * before the call arrives. */
+  function travel(
+    actor: Actor,
+    { what, failure }: CallShape,
+    fate: Fate,
+    fail: (error: unknown) => void,
+    arrive: () => void,
+  ): void {
+    if (fate === "late") {
+      world.after(delayMs(), () => fail(failure("no answer")));
+    }
+    const arriveMs = fate === "late" ? delayMs() + dice.next() * LATE_MS_MAX : delayMs();
+    deliver(arriveMs, () => {
+      if (!arrives(actor)) {
+        return;
+      }
+      if (fate === "lost") {
+        world.note(`${actor.name}: ${what} is lost`);
+        world.after(delayMs(), () => fail(failure("lost")));
+        return;
+      }
+      arrive();
+    });
+  }
+
   function step<Result>(actor: Actor, shape: CallShape, apply: () => Result): Promise<Result> {
     if (!actor.isAlive) {
       return new Promise(() => {});
@@ -171,19 +197,7 @@ export function createNetwork(world: World): Network {
     const { what, failure } = shape;
     const fate = drawFate();
     return waitFor<Result>(actor, shape, ({ answer, fail }) => {
-      if (fate === "late") {
-        world.after(delayMs(), () => fail(failure("no answer")));
-      }
-      const arriveMs = fate === "late" ? delayMs() + dice.next() * LATE_MS_MAX : delayMs();
-      deliver(arriveMs, () => {
-        if (!arrives(actor)) {
-          return;
-        }
-        if (fate === "lost") {
-          world.note(`${actor.name}: ${what} is lost`);
-          world.after(delayMs(), () => fail(failure("lost")));
-          return;
-        }
+      travel(actor, shape, fate, fail, () => {
         world.note(`${actor.name}: ${what}${fate === "well" ? "" : ` (${fate})`}`);
         const outcome = attempt(apply);
         if (dice.chance(network.rates.crash)) {
@@ -240,19 +254,7 @@ export function createNetwork(world: World): Network {
           (error: unknown) => reply(() => fail(error)),
         );
       };
-      if (fate === "late") {
-        world.after(delayMs(), () => fail(failure("no answer")));
-      }
-      const arriveMs = fate === "late" ? delayMs() + dice.next() * LATE_MS_MAX : delayMs();
-      deliver(arriveMs, () => {
-        if (!arrives(actor)) {
-          return;
-        }
-        if (fate === "lost") {
-          world.note(`${actor.name}: ${what} is lost`);
-          world.after(delayMs(), () => fail(failure("lost")));
-          return;
-        }
+      travel(actor, shape, fate, fail, () => {
         arrive(false);
         if (fate === "twice") {
           deliver(delayMs(), () => arrive(true));
