@@ -10,7 +10,7 @@ import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { ownProcess, type ProcessId } from "../deploy/stack/pids.ts";
-import type { StackRecord } from "../deploy/stack/record.ts";
+import { readRecord, type StackRecord } from "../deploy/stack/record.ts";
 
 /** A run in which others took more of the machine than this says little of ours. */
 export const FOREIGN_SHARE_MAX = 0.05;
@@ -161,6 +161,18 @@ export function nameEnded(account: CpuAccount, parent: string, tool: string): Cp
         ];
   });
   return { ...account, uses };
+}
+
+/** Begins to count the time of a mesh's processes and of this one, by the name given. Returns what tells
+ * how much it is since. What ended below this process meanwhile is ghz. */
+export function createMeter(dataFolder: string, ownName: string): () => CpuAccount {
+  const sample = () => {
+    // Read anew: a part that was started again is another process.
+    const record = readRecord(dataFolder);
+    return sampleCpu([ownRoot(ownName), ...(record ? rootsOf(record) : [])]);
+  };
+  const start = sample();
+  return () => nameEnded(accountCpu(start, sample()), ownName, "ghz");
 }
 
 /** Fields of /proc/<pid>/stat that matter here. */

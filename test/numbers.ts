@@ -12,8 +12,11 @@ export interface NumberOption {
   readonly help: string;
 }
 
+/** Numbers by the names that a tool has for them. */
+export type NumberTable<Name extends string = string> = Readonly<Record<Name, NumberOption>>;
+
 /** Reads a number, or takes its default. Throws with a sentence. */
-export function readNumber(option: NumberOption, text: string | undefined): number {
+function readNumber(option: NumberOption, text: string | undefined): number {
   const { flag, fallback, min, max } = option;
   if (text === undefined) {
     return fallback ?? randomInt(max);
@@ -23,6 +26,23 @@ export function readNumber(option: NumberOption, text: string | undefined): numb
     throw new Error(`--${flag} is "${text}": wanted a whole number from ${min} to ${max}`);
   }
   return value;
+}
+
+/** Returns the flags of a table, as parseArgs takes them. */
+export function numberFlags(table: NumberTable): Record<string, { type: "string" }> {
+  return Object.fromEntries(Object.values(table).map(({ flag }) => [flag, { type: "string" }]));
+}
+
+/** Reads all numbers of a table out of what parseArgs found. Throws with a sentence. */
+export function readNumbers<Name extends string>(
+  table: NumberTable<Name>,
+  values: Readonly<Record<string, unknown>>,
+): Record<Name, number> {
+  const read = ([name, option]: [string, NumberOption]) => [
+    name,
+    readNumber(option, values[option.flag] as string | undefined),
+  ];
+  return Object.fromEntries(Object.entries<NumberOption>(table).map(read));
 }
 
 /** Formats the line of a number in a help. */

@@ -5,27 +5,20 @@
 
 import { create } from "@bufbuild/protobuf";
 import { sizeDelimitedEncode } from "@bufbuild/protobuf/wire";
-import { AppointmentState, RefusalReason } from "#gen/slotmesh/scheduling/v1/appointment_pb.ts";
-import {
-  BookAppointmentRequestSchema,
-  BookingOutcome,
-} from "#gen/slotmesh/scheduling/v1/scheduling_service_pb.ts";
-import type { DropSlot, Shopper } from "../../test/drop/ledger.ts";
+import { BookAppointmentRequestSchema } from "#gen/slotmesh/scheduling/v1/scheduling_service_pb.ts";
+import { type DropSlot, newShopper, type Shopper } from "../../test/drop/ledger.ts";
 
 /** Plans so many calls, which take the slots in turns. The name keeps them apart from any others. */
 export function planCalls(name: string, count: number, slots: readonly DropSlot[]): Shopper[] {
-  return Array.from({ length: count }, (_, index) => ({
-    shopperId: `load-${name}-${index + 1}`,
-    requestId: `load-${name}-${index + 1}`,
-    slot: slots[index % slots.length] as DropSlot,
-    partySize: 1,
-    copies: { together: 0, later: 0, late: 0 },
-    outcome: BookingOutcome.UNSPECIFIED,
-    appointmentId: "",
-    state: AppointmentState.UNSPECIFIED,
-    refusal: RefusalReason.UNSPECIFIED,
-    code: "",
-  }));
+  return Array.from({ length: count }, (_, index) =>
+    newShopper({
+      shopperId: `load-${name}-${index + 1}`,
+      requestId: `load-${name}-${index + 1}`,
+      slot: slots[index % slots.length] as DropSlot,
+      partySize: 1,
+      copies: { together: 0, later: 0, late: 0 },
+    }),
+  );
 }
 
 /** Encodes the calls for ghz. Only an operator may name the shopper. */

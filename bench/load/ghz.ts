@@ -2,8 +2,9 @@
 // duration: --duration forgets the number, and so does --max-duration, whatever their help says, and
 // what is under way when they end is reported as failed.
 
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { isIP } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { run } from "../../deploy/stack/run.ts";
 import type { Tally } from "../../test/drop/certificate.ts";
@@ -52,14 +53,28 @@ export interface GhzJob {
   >;
 }
 
-/** Runs ghz to its end. The folder is one of its own that nobody else may read: tokens are in it. */
+/** Runs ghz to its end. */
 export async function runGhz(
   program: string,
   job: GhzJob,
-  folder: string,
   signal: AbortSignal,
 ): Promise<GhzReport> {
   checkLoopback(job.address);
+  // A folder of its own that nobody else may read: tokens are in it.
+  const folder = mkdtempSync(join(tmpdir(), "slotmesh-ghz-"));
+  try {
+    return await runIn(folder, program, job, signal);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function runIn(
+  folder: string,
+  program: string,
+  job: GhzJob,
+  signal: AbortSignal,
+): Promise<GhzReport> {
   const files = {
     calls: join(folder, "calls.bin"),
     metadata: join(folder, "metadata.json"),

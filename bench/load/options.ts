@@ -2,7 +2,7 @@
 
 import { parseArgs } from "node:util";
 import { environmentHelp } from "../../deploy/stack/config.ts";
-import { helpLine, type NumberOption, readNumber } from "../../test/numbers.ts";
+import { helpLine, type NumberTable, numberFlags, readNumbers } from "../../test/numbers.ts";
 
 /** How calls follow each other, with what it means. */
 export const PROFILES = {
@@ -36,7 +36,7 @@ export interface LoadOptions extends LoadNumbers {
   readonly hasOwnTokens: boolean;
 }
 
-const NUMBERS: Readonly<Record<keyof LoadNumbers, NumberOption>> = {
+const NUMBERS: NumberTable<keyof LoadNumbers> = {
   calls: {
     flag: "calls",
     fallback: 20_000,
@@ -124,11 +124,10 @@ ${environmentHelp()}`;
 
 /** Reads the command line. Throws with a sentence; undefined if help was asked for. */
 export function parseOptions(args?: readonly string[]): LoadOptions | undefined {
-  const flags = Object.values(NUMBERS).map(({ flag }) => [flag, { type: "string" }] as const);
   const { values } = parseArgs({
     ...(args && { args: [...args] }),
     options: {
-      ...Object.fromEntries(flags),
+      ...numberFlags(NUMBERS),
       profile: { type: "string" },
       "own-tokens": { type: "boolean" },
       help: { type: "boolean" },
@@ -137,13 +136,8 @@ export function parseOptions(args?: readonly string[]): LoadOptions | undefined 
   if (values.help) {
     return undefined;
   }
-  const read = ([name, option]: [string, NumberOption]) => [
-    name,
-    readNumber(option, values[option.flag] as string | undefined),
-  ];
-  const numbers = Object.fromEntries(Object.entries(NUMBERS).map(read)) as unknown as LoadNumbers;
   const options = {
-    ...numbers,
+    ...readNumbers(NUMBERS, values),
     profile: readProfile(values.profile as string | undefined),
     hasOwnTokens: values["own-tokens"] === true,
   };

@@ -2,31 +2,25 @@
 // is settled, asks everyone what they have, and returns what was found. What to think of it is
 // report.ts.
 
-import { randomBytes } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { AppointmentState } from "#gen/slotmesh/scheduling/v1/appointment_pb.ts";
 import { BookingOutcome } from "#gen/slotmesh/scheduling/v1/scheduling_service_pb.ts";
 import { DEMO_TENANT_ID, type MeshEnv } from "../../deploy/stack/demo.ts";
-import { readRecord } from "../../deploy/stack/record.ts";
 import { createSignToken, readTokenKeys } from "../../services/identity/tokens.ts";
 import { auditSlots } from "../../test/drop/audit.ts";
 import { fetchCodes } from "../../test/drop/codes.ts";
 import { factsOfSlots } from "../../test/drop/facts.ts";
 import type { DropSlot, Shopper } from "../../test/drop/ledger.ts";
 import { type Clients, connect } from "../../test/drop/mesh.ts";
-import { warm } from "../../test/drop/run.ts";
+import { newRunId, warm } from "../../test/drop/run.ts";
 import { openSlots } from "../../test/drop/slots.ts";
 import type { ToolContext } from "../../test/tool.ts";
-import { accountCpu, type CpuAccount, nameEnded, ownRoot, rootsOf, sampleCpu } from "../cpu.ts";
+import { createMeter } from "../cpu.ts";
 import { askAll } from "./asking.ts";
 import { encodeCalls, planCalls } from "./calls.ts";
 import { type GhzJob, runGhz } from "./ghz.ts";
 import type { LoadOptions } from "./options.ts";
 import { failedCalls, type LoadFacts, type Sent } from "./report.ts";
 
-const RUN_ID_BYTES = 3;
 const TOKEN_SECONDS = 7200;
 /** This process, which waits while ghz sends, as the account names it. */
 const OWN_NAME = "load";
@@ -44,8 +38,7 @@ export interface LoadContext extends ToolContext {
 /** Runs a load. Rejects if it cannot begin, or is interrupted. */
 export async function runLoad(options: LoadOptions, context: LoadContext): Promise<LoadFacts> {
   const { env, say, signal } = context;
-  const day = new Date().toISOString().slice(0, 10).replaceAll("-", "");
-  const runId = `${day}-${randomBytes(RUN_ID_BYTES).toString("hex")}`;
+  const runId = newRunId();
   const settleMs = options.timeoutSeconds * 1000;
   const clients = await connect(env);
   try {
@@ -66,7 +59,7 @@ export async function runLoad(options: LoadOptions, context: LoadContext): Promi
     const shoppers = planCalls(runId, options.calls, slots);
     const tokens = options.hasOwnTokens ? await signTokens(env, shoppers) : clients.token;
     const job = planJob(shoppers, tokens, options, env);
-    const since = createMeter(context.dataFolder);
+    const since = createMeter(context.dataFolder, OWN_NAME);
     const load = await send(job, shoppers, context);
     const answering = since();
     say("answered; waiting until all is settled");
@@ -116,12 +109,7 @@ async function send(
   if (job.count === 0) {
     return { shoppers };
   }
-  const folder = mkdtempSync(join(tmpdir(), "slotmesh-load-"));
-  try {
-    return { shoppers, report: await runGhz(ghz, job, folder, signal) };
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  return { shoppers, report: await runGhz(ghz, job, signal) };
 }
 
 /** Asks everyone, fetches the codes, and lets the mesh count. */
@@ -164,16 +152,4 @@ async function signTokens(env: MeshEnv, shoppers: readonly Shopper[]): Promise<s
       return sign(subject, Date.now(), TOKEN_SECONDS);
     }),
   );
-}
-
-/** Begins to count processor time. Returns what tells how much it is since. */
-function createMeter(dataFolder: string): () => CpuAccount {
-  const sample = () => {
-    // Read anew: a part that was started again is another process.
-    const record = readRecord(dataFolder);
-    return sampleCpu([ownRoot(OWN_NAME), ...(record ? rootsOf(record) : [])]);
-  };
-  const start = sample();
-  // What ended below us meanwhile is ghz.
-  return () => nameEnded(accountCpu(start, sample()), OWN_NAME, "ghz");
 }

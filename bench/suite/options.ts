@@ -1,7 +1,7 @@
 // The command line of `npm run bench`: which lines, and how much of each.
 
 import { parseArgs } from "node:util";
-import { helpLine, type NumberOption, readNumber } from "../../test/numbers.ts";
+import { helpLine, type NumberTable, numberFlags, readNumbers } from "../../test/numbers.ts";
 
 /** The lines of the bench, by the name of what each group measures in one go. */
 export const GROUPS = {
@@ -25,7 +25,7 @@ export interface BenchOptions extends BenchNumbers {
   readonly groups: readonly Group[];
 }
 
-const NUMBERS: Readonly<Record<keyof BenchNumbers, NumberOption>> = {
+const NUMBERS: NumberTable<keyof BenchNumbers> = {
   calls: {
     flag: "calls",
     fallback: 10_000,
@@ -74,11 +74,10 @@ ${Object.entries(GROUPS)
 
 /** Reads the command line. Throws with a sentence; undefined if help was asked for. */
 export function parseOptions(args?: readonly string[]): BenchOptions | undefined {
-  const flags = Object.values(NUMBERS).map(({ flag }) => [flag, { type: "string" }] as const);
   const { values } = parseArgs({
     ...(args && { args: [...args] }),
     options: {
-      ...Object.fromEntries(flags),
+      ...numberFlags(NUMBERS),
       only: { type: "string", multiple: true },
       help: { type: "boolean" },
     },
@@ -91,9 +90,5 @@ export function parseOptions(args?: readonly string[]): BenchOptions | undefined
   if (unknown !== undefined) {
     throw new Error(`--only is "${unknown}": wanted one of ${Object.keys(GROUPS).join(", ")}`);
   }
-  const numbers = Object.entries(NUMBERS).map(([name, option]) => [
-    name,
-    readNumber(option, values[option.flag] as string | undefined),
-  ]);
-  return { ...(Object.fromEntries(numbers) as BenchNumbers), groups: groups as Group[] };
+  return { ...readNumbers(NUMBERS, values), groups: groups as Group[] };
 }

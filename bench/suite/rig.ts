@@ -2,19 +2,16 @@
 // processor time by process. What was sold is audited here, before anyone tells a speed.
 
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { type Database, openDatabase } from "#shared/mysql.ts";
 import type { MeshEnv } from "../../deploy/stack/demo.ts";
-import { readRecord, type StackRecord } from "../../deploy/stack/record.ts";
+import { readRecord } from "../../deploy/stack/record.ts";
 import type { Say } from "../../deploy/stack/say.ts";
 import { auditSlots } from "../../test/drop/audit.ts";
 import type { DropSlot } from "../../test/drop/ledger.ts";
 import { type Clients, connect } from "../../test/drop/mesh.ts";
 import { warm } from "../../test/drop/run.ts";
 import { openSlots } from "../../test/drop/slots.ts";
-import { accountCpu, type CpuAccount, nameEnded, ownRoot, rootsOf, sampleCpu } from "../cpu.ts";
+import { type CpuAccount, createMeter } from "../cpu.ts";
 import { encodeCalls, planCalls } from "../load/calls.ts";
 import { type GhzReport, runGhz } from "../load/ghz.ts";
 
@@ -57,24 +54,14 @@ export async function createRig(
     readonly count: number;
     readonly shape: Shape;
   }): Promise<GhzReport> {
-    const folder = mkdtempSync(join(tmpdir(), "slotmesh-bench-"));
     const { shape, ...rest } = job;
-    const pace = {
-      profile: "saturate",
-      rps: 1,
-      rpsFrom: 1,
-      timeoutSeconds: GHZ_SECONDS_MAX,
-    } as const;
-    try {
-      const all = { address, tokens: clients.token, options: { ...shape, ...pace }, ...rest };
-      const report = await runGhz(ghz, all, folder, signal);
-      if ((report.statuses.OK ?? 0) !== job.count) {
-        throw new Error(`of ${job.count} calls some failed: ${JSON.stringify(report.errors)}`);
-      }
-      return report;
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
+    const pace = { profile: "saturate", rps: 1, rpsFrom: 1 } as const;
+    const options = { ...shape, ...pace, timeoutSeconds: GHZ_SECONDS_MAX };
+    const report = await runGhz(ghz, { address, tokens: clients.token, options, ...rest }, signal);
+    if ((report.statuses.OK ?? 0) !== job.count) {
+      throw new Error(`of ${job.count} calls some failed: ${JSON.stringify(report.errors)}`);
     }
+    return report;
   }
 
   return {
@@ -136,12 +123,7 @@ export async function createRig(
     },
 
     /** Begins to count processor time. Returns what tells how much it is since. */
-    meter(): () => CpuAccount {
-      const sample = () =>
-        sampleCpu([ownRoot(OWN_NAME), ...rootsOf(readRecord(dataFolder) as StackRecord)]);
-      const start = sample();
-      return () => nameEnded(accountCpu(start, sample()), OWN_NAME, "ghz");
-    },
+    meter: () => createMeter(dataFolder, OWN_NAME),
 
     /** Returns the process of a part. */
     processOf(name: string) {

@@ -6,10 +6,7 @@
 // owner. Never: two appointments for one request id, and a final answer that is followed by any other.
 
 import type { Appointment } from "#gen/slotmesh/scheduling/v1/appointment_pb.ts";
-import {
-  AppointmentState,
-  type RefusalReason,
-} from "#gen/slotmesh/scheduling/v1/appointment_pb.ts";
+import { AppointmentState, RefusalReason } from "#gen/slotmesh/scheduling/v1/appointment_pb.ts";
 import type { BookAppointmentResponse } from "#gen/slotmesh/scheduling/v1/scheduling_service_pb.ts";
 import { BookingOutcome } from "#gen/slotmesh/scheduling/v1/scheduling_service_pb.ts";
 
@@ -53,6 +50,20 @@ export interface Shopper {
   code: string;
   /** Whether they have redeemed it. */
   isRedeemed?: boolean;
+}
+
+/** Makes someone who was told nothing yet. */
+export function newShopper(
+  who: Pick<Shopper, "shopperId" | "requestId" | "slot" | "partySize" | "copies">,
+): Shopper {
+  return {
+    ...who,
+    outcome: BookingOutcome.UNSPECIFIED,
+    appointmentId: "",
+    state: AppointmentState.UNSPECIFIED,
+    refusal: RefusalReason.UNSPECIFIED,
+    code: "",
+  };
 }
 
 /** Names a value of an enum as people read it: "sold out". */

@@ -3,7 +3,13 @@
 
 import { parseArgs } from "node:util";
 import { environmentHelp } from "../../deploy/stack/config.ts";
-import { helpLine, type NumberOption, readNumber } from "../numbers.ts";
+import {
+  helpLine,
+  type NumberOption,
+  type NumberTable,
+  numberFlags,
+  readNumbers,
+} from "../numbers.ts";
 import { type Fault, parseFaults } from "./chaos/plan.ts";
 
 const SEED_MAX = 2 ** 31 - 1;
@@ -152,10 +158,9 @@ ${environmentHelp()}`;
 
 /** Reads the command line. Throws with a sentence; undefined if help was asked for. */
 export function parseOptions(args?: readonly string[]): DropOptions | undefined {
-  const flags = Object.values(NUMBERS).map(({ flag }) => [flag, { type: "string" }] as const);
   const { values } = parseArgs({
     ...(args && { args: [...args] }),
-    options: { ...Object.fromEntries(flags), ...OTHERS },
+    options: { ...numberFlags(NUMBERS), ...OTHERS },
   }) as { values: Record<string, string | boolean | undefined> };
   if (values.help) {
     return undefined;
@@ -164,21 +169,21 @@ export function parseOptions(args?: readonly string[]): DropOptions | undefined 
   if (!isChaos && (values.faults !== undefined || values.history)) {
     throw new Error("--faults and --history are about --chaos: wanted that too");
   }
-  const read = ([name, option]: [string, DropNumber]) => [
-    name,
-    readNumber(isChaos ? inChaos(option) : option, values[option.flag] as string | undefined),
-  ];
   return {
-    ...(Object.fromEntries(Object.entries(NUMBERS).map(read)) as Record<NumberName, number>),
+    ...readNumbers(isChaos ? inChaos(NUMBERS) : NUMBERS, values),
     isChaos,
     keepsHistory: values.history === true,
     ...(values.faults !== undefined && { faults: parseFaults(values.faults as string) }),
   };
 }
 
-function inChaos(option: DropNumber): NumberOption {
-  const fallback = option.inChaos ?? option.fallback;
-  return { ...option, ...(fallback !== undefined && { fallback }) };
+/** The table as it is with --chaos. */
+function inChaos(table: typeof NUMBERS): NumberTable<NumberName> {
+  const options = Object.entries(table).map(([name, { inChaos: fallback, ...option }]) => [
+    name,
+    fallback === undefined ? option : { ...option, fallback },
+  ]);
+  return Object.fromEntries(options);
 }
 
 function chaosHelpLine(option: DropNumber): string {

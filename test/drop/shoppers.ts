@@ -3,15 +3,11 @@
 // after it was answered, some when everything is over. There is nothing here that waits on a timer but
 // a refused request, which is sent again later, as a good client does.
 
-import { AppointmentState, RefusalReason } from "#gen/slotmesh/scheduling/v1/appointment_pb.ts";
-import {
-  BookingOutcome,
-  type SchedulingService,
-} from "#gen/slotmesh/scheduling/v1/scheduling_service_pb.ts";
+import type { SchedulingService } from "#gen/slotmesh/scheduling/v1/scheduling_service_pb.ts";
 import type { MeshClient } from "#shared/client.ts";
 import { sleep } from "#shared/time.ts";
 import { inOrder, nameOfError, runLanes, withRetries } from "./lanes.ts";
-import type { DropSlot, Ledger, Shopper } from "./ledger.ts";
+import { type DropSlot, type Ledger, newShopper, type Shopper } from "./ledger.ts";
 import type { DropOptions } from "./options.ts";
 import { createRandom } from "./random.ts";
 
@@ -58,18 +54,13 @@ export function planShoppers(
     for (let copy = below(duplicates); copy > 0; copy -= 1) {
       copies[(["together", "later", "late"] as const)[below(3)] ?? "later"] += 1;
     }
-    return {
+    return newShopper({
       shopperId: `drop-${runId}-${index + 1}`,
       requestId: `drop-${runId}-${index + 1}`,
       slot: slots[below(slots.length)] as DropSlot,
       partySize: 1 + below(partyMax),
       copies,
-      outcome: BookingOutcome.UNSPECIFIED,
-      appointmentId: "",
-      state: AppointmentState.UNSPECIFIED,
-      refusal: RefusalReason.UNSPECIFIED,
-      code: "",
-    };
+    });
   });
 }
 
