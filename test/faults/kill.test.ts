@@ -17,9 +17,11 @@ const IN_FLIGHT = 20;
 
 const PARTS = [
   "scheduling",
+  "settler",
   "inventory",
   "codes",
   "identity",
+  "gateway",
   "redis",
   "kafka",
   "vtcombo",
