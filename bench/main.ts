@@ -1,7 +1,7 @@
 // `npm run bench`: measures the mesh against what it could be at best, and what it would be without its
 // design, all in one run.
 
-import { rmSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { loadConfig } from "../deploy/stack/config.ts";
 import { buildGhz } from "../deploy/stack/ghz.ts";
@@ -11,21 +11,34 @@ import { runTool } from "../test/tool.ts";
 import { measureDrain } from "./suite/drain.ts";
 import { measureHotSlot } from "./suite/hot-slot.ts";
 import { HELP, parseOptions } from "./suite/options.ts";
+import { formatProfiles } from "./suite/profile.ts";
 import { conditions, formatTable, type Line } from "./suite/report.ts";
 import { createRig } from "./suite/rig.ts";
 import { measureRpc } from "./suite/rpc.ts";
 
 const DATA = join(import.meta.dirname, "../.data/bench");
+const PROFILES = join(DATA, "profiles");
 
 await runTool({
   name: "the bench",
   help: HELP,
   parse: () => parseOptions(),
-  open: async ({ say, signal, kill }) => {
+  open: async ({ say, signal, kill }, { profile }) => {
     rmSync(DATA, { recursive: true, force: true });
+    if (profile) {
+      mkdirSync(PROFILES, { recursive: true });
+      process.env.NODE_OPTIONS = `--cpu-prof --cpu-prof-dir=${PROFILES}`;
+    }
     say("starting a mesh for the bench");
     const stack = await startStack({ dataFolder: DATA, ports: "free", say, signal, kill });
-    return { env: stack.env, dataFolder: stack.dataFolder, stop: () => stack.stop() };
+    const stop = async () => {
+      await stack.stop();
+      // Node writes a profile when its process ends.
+      if (profile) {
+        say(formatProfiles(PROFILES).join("\n"));
+      }
+    };
+    return { env: stack.env, dataFolder: stack.dataFolder, stop };
   },
   work: async ({ env, dataFolder }, options, { say, signal }) => {
     const config = loadConfig({ dataFolder });

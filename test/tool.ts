@@ -20,7 +20,7 @@ export interface Tool<Options> {
   /** Reads the command line. Throws with a sentence; undefined if help was asked for. */
   parse(): Options | undefined;
   /** Opens the mesh. If absent, the one that runs with the data folder, or one that is started. */
-  open?: typeof openMesh;
+  open?(surroundings: Parameters<typeof openMesh>[0], options: Options): Promise<Mesh>;
   /** Does the work. Returns whether every promise was kept. */
   work(mesh: Mesh, options: Options, context: ToolContext): Promise<boolean>;
 }
@@ -44,7 +44,7 @@ async function run<Options>(tool: Tool<Options>, options: Options, say: Say): Pr
   let mesh: Mesh | undefined;
   let exitCode = EXIT_FAILED;
   try {
-    mesh = await (tool.open ?? openMesh)({ say, signal, kill });
+    mesh = await (tool.open ?? openMesh)({ say, signal, kill }, options);
     exitCode = (await tool.work(mesh, options, { say, signal })) ? 0 : EXIT_FAILED;
   } catch (error) {
     say(

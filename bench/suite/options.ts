@@ -23,6 +23,8 @@ export interface BenchNumbers {
 /** What a bench is. */
 export interface BenchOptions extends BenchNumbers {
   readonly groups: readonly Group[];
+  /** Whether the services write profiles, which slows them by a tenth or so. */
+  readonly profile: boolean;
 }
 
 const NUMBERS: NumberTable<keyof BenchNumbers> = {
@@ -70,6 +72,7 @@ ${Object.values(NUMBERS).map(helpLine).join("\n")}
 ${Object.entries(GROUPS)
   .map(([name, text]) => `                     ${name.padEnd(6)} ${text}`)
   .join("\n")}
+  --profile        say as well where each service's processor time went; the numbers are then lower
   --help           this text`;
 
 /** Reads the command line. Throws with a sentence; undefined if help was asked for. */
@@ -79,6 +82,7 @@ export function parseOptions(args?: readonly string[]): BenchOptions | undefined
     options: {
       ...numberFlags(NUMBERS),
       only: { type: "string", multiple: true },
+      profile: { type: "boolean" },
       help: { type: "boolean" },
     },
   }) as { values: Record<string, string | string[] | boolean | undefined> };
@@ -90,5 +94,9 @@ export function parseOptions(args?: readonly string[]): BenchOptions | undefined
   if (unknown !== undefined) {
     throw new Error(`--only is "${unknown}": wanted one of ${Object.keys(GROUPS).join(", ")}`);
   }
-  return { ...readNumbers(NUMBERS, values), groups: groups as Group[] };
+  return {
+    ...readNumbers(NUMBERS, values),
+    groups: groups as Group[],
+    profile: values.profile === true,
+  };
 }

@@ -19,7 +19,7 @@ import { bodyOf, type Wish } from "./domain.ts";
 import type { Admission, AdmissionWish, SchedulingRedis, SlotPicture } from "./redis.ts";
 
 const FLAG_MS = 50;
-const FLAG_RENEW_MS = 35;
+const FLAG_RENEW_MS = 20;
 const FLAG_HOLDERS_MAX = 2000;
 const FLAGS_MAX = 10_000;
 const WISHES_PER_SCRIPT_MAX = 128;
