@@ -163,10 +163,13 @@ export function createGate(options: {
     if (!running) {
       running = warm([{ storeId, slotId }])
         .then(({ found }) => {
-          // A Redis that forgot the slot forgot as well that it is in use.
-          notedAtMs.delete(slotId);
-          noteUse({ storeId, slotId });
-          return found.has(slotId);
+          const isThere = found.has(slotId);
+          if (isThere) {
+            // A Redis that forgot the slot forgot as well that it is in use.
+            notedAtMs.delete(slotId);
+            noteUse({ storeId, slotId });
+          }
+          return isThere;
         })
         .finally(() => warming.delete(key));
       warming.set(key, running);
