@@ -11,7 +11,7 @@ import type { Gate } from "./admission.ts";
 import type { FinishWork } from "./cancel.ts";
 import type { ClaimsClient } from "./clients.ts";
 import { type Compare, createCompare, SLOTS_PER_READ_MAX } from "./compare.ts";
-import { type Row, WORK_RELEASE, wishOfClaim } from "./domain.ts";
+import { oldHoldsEndByMs, type Row, WORK_RELEASE, wishOfClaim } from "./domain.ts";
 import type { Claimed, Pipeline } from "./pipeline.ts";
 import type { SchedulingRedis } from "./redis.ts";
 import type { SchedulingStore } from "./store.ts";
@@ -184,13 +184,16 @@ async function findForgotten({ redis, now }: ReconcilerOptions, rotation: Rotati
 }
 
 /** Ends holds whose answers are written and have no spots, where nobody told Redis or where Redis forgot: it
- * came back with an older picture. Those that have spots are ended by warming, together with the count. */
+ * came back with an older picture. Those that have spots are ended by warming, together with the count.
+ * Young ones are left to the pipeline: while a drop is settled, their rows would be most of what is read. */
 async function endHolds(
-  { store, redis, logger }: ReconcilerOptions,
+  { store, redis, holdMs, now, logger }: ReconcilerOptions,
   slots: readonly { slotId: string }[],
 ): Promise<void> {
   const slotIds = slots.map(({ slotId }) => slotId);
-  const holds = (await redis.listHolds(slotIds, HOLDS_PER_SLOT_MAX)).slice(0, HOLDS_PER_SWEEP_MAX);
+  const endByMs = oldHoldsEndByMs({ holdMs, nowMs: now() });
+  const found = await redis.listHolds(slotIds, endByMs, HOLDS_PER_SLOT_MAX);
+  const holds = found.slice(0, HOLDS_PER_SWEEP_MAX);
   if (holds.length === 0) {
     return;
   }

@@ -197,11 +197,15 @@ export function createRedis(redis: RedisConnection, now: () => number = Date.now
       });
     },
 
-    /** Lists the oldest holds of slots. */
-    async listHolds(slotIds: readonly string[], perSlotMax: number): Promise<Hold[]> {
+    /** Lists the holds of slots that end by a moment, the oldest first. */
+    async listHolds(
+      slotIds: readonly string[],
+      endByMs: number,
+      perSlotMax: number,
+    ): Promise<Hold[]> {
       const read = redis.pipeline();
       for (const slotId of slotIds) {
-        read.zrange(keysOf(slotId)[1], "0", String(perSlotMax - 1));
+        read.zrangebyscore(keysOf(slotId)[1], "-inf", endByMs, "LIMIT", 0, perSlotMax);
       }
       const held = (await replies(read.exec())) as string[][];
       const inUse = slotIds.flatMap((slotId, index) => {

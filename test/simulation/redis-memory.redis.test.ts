@@ -131,6 +131,14 @@ test.for(Array.from({ length: SEQUENCES }, (_, seed) => seed))("sequence %i", as
   for (let count = 0; count < COMMANDS; count += 1) {
     await (commands[below(commands.length)] as () => Promise<void>)();
     await both((redis) => redis.readStock(slotId));
+    await both(async (redis, clock) => {
+      const endByMs = times(HOUR_MS / 2)[clock];
+      const holds = [
+        ...(await redis.listHolds([slotId], endByMs, 9)),
+        ...(await redis.listHolds([slotId], endByMs + HOUR_MS, 9)),
+      ];
+      return holds.map(({ appointmentId }) => appointmentId).toSorted();
+    });
   }
   // Once: on the real one it reads all keys.
   await both(async (redis) => {

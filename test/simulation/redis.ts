@@ -64,7 +64,7 @@ function connect({ network, memory, isAway, publish, flaw }: RedisOptions, actor
             queued.map((args) => [null, toClient(memory.command(args))]),
           ),
       };
-      for (const name of ["hget", "hmget", "zadd", "zrange", "zremrangebyrank"]) {
+      for (const name of ["hget", "hmget", "zadd", "zrange", "zrangebyscore", "zremrangebyrank"]) {
         pipeline[name] = (...args: unknown[]) => {
           queued.push([name, ...args.map(String)]);
           return pipeline;

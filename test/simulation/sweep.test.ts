@@ -2,10 +2,12 @@
 // and rows that the test makes up.
 
 import { expect, test } from "vitest";
+import { AppointmentState } from "#gen/slotmesh/scheduling/v1/appointment_pb.ts";
 import { silentLogger } from "#shared/testing.ts";
 import { toTimestamp } from "#shared/time.ts";
 import { createGate } from "../../services/scheduling/admission.ts";
 import type { ClaimsClient } from "../../services/scheduling/clients.ts";
+import { bodyOf, type Row, type Wish } from "../../services/scheduling/domain.ts";
 import { createSweep, type ReconcilerOptions } from "../../services/scheduling/reconcile.ts";
 import type { SchedulingStore } from "../../services/scheduling/store.ts";
 import { createPromptRedis } from "./redis.ts";
@@ -35,7 +37,16 @@ async function setUp() {
       })),
     }),
   } as unknown as ClaimsClient;
-  const store = { listOwing: async () => [], find: async () => [] } as unknown as SchedulingStore;
+  /** Whose rows the sweeps asked for; all are cancelled. */
+  const asked: (readonly string[])[] = [];
+  const row = { slotId: PLACE.slotId, state: AppointmentState.CANCELLED } as Row;
+  const store = {
+    listOwing: async () => [],
+    find: async (appointmentIds: readonly string[]) => {
+      asked.push(appointmentIds);
+      return appointmentIds.map(() => row);
+    },
+  } as unknown as SchedulingStore;
   const logger = silentLogger();
   const gate = createGate({ redis, claims, holdMs: HOLD_MS, now, logger });
   const parts = { store, redis, gate, claims, holdMs: HOLD_MS, now, logger };
@@ -43,7 +54,7 @@ async function setUp() {
   await gate.warm([PLACE, OTHER]);
   const listInUse = () => redis.listWarm(clock.ms - HOUR_MS);
   expect(await listInUse()).toEqual([]);
-  return { clock, memory, redis, sweep, listInUse };
+  return { clock, memory, redis, sweep, listInUse, asked };
 }
 
 test("slots that there is a picture of are in use after a restart of Redis, and only then", async () => {
@@ -67,4 +78,28 @@ test("a slot that was forgotten is swept for some minutes, and one in use is not
   expect(await redis.listWarm(clock.ms)).toEqual([PLACE]);
   expect(await redis.listWarm(clock.ms - 299_999)).toEqual([PLACE]);
   expect(await redis.listWarm(clock.ms - 300_000)).toEqual([OTHER, PLACE]);
+});
+
+test("the rows of holds are read when they are ten seconds old, and not before", async () => {
+  const { clock, redis, sweep, asked } = await setUp();
+  const wishOf = (shopperId: string) => {
+    const wish: Wish = {
+      ...PLACE,
+      appointmentId: shopperId,
+      tenantId: "t",
+      shopperId,
+      partySize: 1,
+    };
+    return { ...wish, body: bodyOf(wish) };
+  };
+  await redis.admit("101", [wishOf("ann")], HOLD_MS, 0);
+  clock.ms += 5000;
+  await redis.admit("101", [wishOf("bob")], HOLD_MS, 0);
+  clock.ms += 4999;
+  await sweep();
+  expect(asked).toEqual([]);
+  clock.ms += 1;
+  await sweep();
+  expect(asked).toEqual([["ann"]]);
+  expect(await redis.readStock("101")).toEqual({ freeSpots: 2, heldSpots: 1 });
 });
