@@ -1,4 +1,4 @@
-// Answers that many want at once. In a drop a hundred thousand pages ask for the same stores and the same
+// Answers that many want at once. In a drop a hundred thousand pages ask for the same stores, services and
 // free spots within a second: one of them is passed on, the others wait for its answer, and for a second
 // from its asking the answer is kept. Only for callers without a token, whose answers depend on nothing
 // but the request. Errors are shared with who waits, and not kept.

@@ -49,6 +49,7 @@ export const PUBLIC_SERVICES: readonly (readonly [DescService, keyof MeshConfig[
 /** What anyone may read who names the tenant. */
 const SHARED_READS: readonly DescMethod[] = [
   InventoryService.method.listStores,
+  InventoryService.method.listServices,
   InventoryService.method.listAvailability,
 ];
 

@@ -33,6 +33,13 @@ const NOTE_WARM_MS = 30_000;
 /** Refusals that an old picture of a slot may be wrong about. */
 const DOUBTFUL: ReadonlySet<Admission["kind"]> = new Set(["sold-out", "user-limit"]);
 
+/** Answers that do not say that there is such a slot at that store. */
+const UNPLACED: ReadonlySet<Admission["kind"]> = new Set([
+  "no-such-slot",
+  "not-warmed",
+  "request-id-reused",
+]);
+
 /** Says who is let in. */
 export interface Gate {
   /** Asks for a wish. Throws UNAVAILABLE when Redis is away. */
@@ -145,6 +152,8 @@ export function createGate(options: {
     return batcher;
   }
 
+  /** Notes that a slot is in use. Only of slots that exist: the list is bounded, and a place on it that a
+   * wish for nothing takes is another's. */
   function noteUse({ storeId, slotId }: Pick<Wish, "storeId" | "slotId">): void {
     const nowMs = now();
     if (nowMs - (notedAtMs.get(slotId) ?? 0) > NOTE_WARM_MS) {
@@ -163,10 +172,13 @@ export function createGate(options: {
     if (!running) {
       running = warm([{ storeId, slotId }])
         .then(({ found }) => {
-          // A Redis that forgot the slot forgot as well that it is in use.
-          notedAtMs.delete(slotId);
-          noteUse({ storeId, slotId });
-          return found.has(slotId);
+          const isThere = found.has(slotId);
+          if (isThere) {
+            // A Redis that forgot the slot forgot as well that it is in use.
+            notedAtMs.delete(slotId);
+            noteUse({ storeId, slotId });
+          }
+          return isThere;
         })
         .finally(() => warming.delete(key));
       warming.set(key, running);
@@ -196,7 +208,6 @@ export function createGate(options: {
 
   return {
     admit: async (wish) => {
-      noteUse(wish);
       const batcher = batcherOf(wish.slotId);
       const asked = { ...wish, body: bodyOf(wish) };
       let admission = await batcher(asked);
@@ -216,6 +227,9 @@ export function createGate(options: {
           reason: "NOT_WARMED",
           retryMs: 500,
         });
+      }
+      if (!UNPLACED.has(admission.kind)) {
+        noteUse(wish);
       }
       return admission;
     },

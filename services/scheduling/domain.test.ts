@@ -152,14 +152,14 @@ describe("faultOf", () => {
     ["the same", picture, undefined],
     ["a moment behind", { ...picture, version: 7n, availableSpots: 8 }, undefined],
     ["later than what was read", { ...picture, version: 10n, availableSpots: 4 }, undefined],
-    ["a young hold", { ...picture, firstHoldEndsAtMs: holdTakenAt(990_000) }, undefined],
+    ["a young hold", { ...picture, firstHoldEndsAtMs: holdTakenAt(990_001) }, undefined],
     ["spots held without a hold", { ...picture, heldSpots: -1 }, "differs"],
     ["not there", undefined, "cold"],
     ["older than a sweep ago", { ...picture, version: 6n }, "behind"],
     ["other spots at the same version", { ...picture, availableSpots: 4 }, "differs"],
     [
       "a hold that nobody decided",
-      { ...picture, firstHoldEndsAtMs: holdTakenAt(989_999) },
+      { ...picture, firstHoldEndsAtMs: holdTakenAt(990_000) },
       "old-hold",
     ],
   ] as const)("a picture that is %s", (_, found, fault) => {

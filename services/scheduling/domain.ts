@@ -169,6 +169,11 @@ export function nextStep(wish: Wish, row: Row, claimState: ClaimState): NextStep
 /** A hold that the rows have not decided for so long is looked at: settling takes a second at most. */
 const HOLD_OLD_MS = 10_000;
 
+/** Returns by when a hold ends that is old enough to be looked at; the pipeline ends the younger ones. */
+export function oldHoldsEndByMs({ holdMs, nowMs }: { holdMs: number; nowMs: number }): number {
+  return nowMs + holdMs - HOLD_OLD_MS;
+}
+
 /** What admission believes of a slot, in short. */
 export interface PictureHead {
   /** The rows' free spots, as of the version. */
@@ -193,7 +198,7 @@ export function faultOf(
     readonly versionBefore: bigint;
   },
   picture: PictureHead | undefined,
-  { holdMs, nowMs }: { readonly holdMs: number; readonly nowMs: number },
+  times: { readonly holdMs: number; readonly nowMs: number },
 ): "cold" | "behind" | "differs" | "old-hold" | undefined {
   if (!picture) {
     return "cold";
@@ -208,8 +213,7 @@ export function faultOf(
   if (firstHoldEndsAtMs === undefined && heldSpots !== 0) {
     return "differs";
   }
-  const isOld =
-    firstHoldEndsAtMs !== undefined && nowMs - (firstHoldEndsAtMs - holdMs) > HOLD_OLD_MS;
+  const isOld = firstHoldEndsAtMs !== undefined && firstHoldEndsAtMs <= oldHoldsEndByMs(times);
   return isOld ? "old-hold" : undefined;
 }
 

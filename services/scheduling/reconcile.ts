@@ -11,7 +11,7 @@ import type { Gate } from "./admission.ts";
 import type { FinishWork } from "./cancel.ts";
 import type { ClaimsClient } from "./clients.ts";
 import { type Compare, createCompare, SLOTS_PER_READ_MAX } from "./compare.ts";
-import { type Row, WORK_RELEASE, wishOfClaim } from "./domain.ts";
+import { oldHoldsEndByMs, type Row, WORK_RELEASE, wishOfClaim } from "./domain.ts";
 import type { Claimed, Pipeline } from "./pipeline.ts";
 import type { SchedulingRedis } from "./redis.ts";
 import type { SchedulingStore } from "./store.ts";
@@ -26,6 +26,9 @@ const SLOTS_PER_SWEEP_MAX = 500;
 const HOLDS_PER_SLOT_MAX = 50;
 const HOLDS_PER_SWEEP_MAX = 1000;
 const WARM_FOR_MS = 600_000;
+/** When forgotten slots pass for last asked for: they are swept for a while, and where the list of slots in
+ * use is full they give way to those that are. */
+const FORGOTTEN_AGO_MS = 300_000;
 const READ_MS_MAX = 5000;
 
 /** What the reconciler works with. */
@@ -41,15 +44,17 @@ export interface ReconcilerOptions {
   readonly logger: Logger;
 }
 
-/** What one sweep leaves to the next: which of the slots in use it begins with, and what the rows said. */
+/** What one sweep leaves to the next: which of the slots in use it begins with, in which run of Redis the
+ * list of them is known to be whole, and what the rows said. */
 interface Rotation {
   next: number;
+  serverRun: string | undefined;
   readonly compare: Compare;
 }
 
 /** Makes the sweep, which settles old claims, pays what rows owe, and compares admission with the rows. */
 export function createSweep(options: ReconcilerOptions): () => Promise<void> {
-  const rotation: Rotation = { next: 0, compare: createCompare(options) };
+  const rotation: Rotation = { next: 0, serverRun: "", compare: createCompare(options) };
   return () => sweep(options, rotation);
 }
 
@@ -149,6 +154,7 @@ async function payRows({ store, finishWork, now, logger }: ReconcilerOptions): P
 
 async function rewarm(options: ReconcilerOptions, rotation: Rotation): Promise<void> {
   const { redis, gate, now, logger } = options;
+  await findForgotten(options, rotation);
   const inUse = await redis.listWarm(now() - WARM_FOR_MS);
   const start = inUse.length > 0 ? rotation.next % inUse.length : 0;
   const slots = [...inUse.slice(start), ...inUse.slice(0, start)].slice(0, SLOTS_PER_SWEEP_MAX);
@@ -167,14 +173,27 @@ async function rewarm(options: ReconcilerOptions, rotation: Rotation): Promise<v
   }
 }
 
+/** Makes the list of slots in use whole after a restart of Redis: it may have lost the end of the list and
+ * kept an old picture of a slot, which nobody would look at if nobody asked for that slot again. */
+async function findForgotten({ redis, now }: ReconcilerOptions, rotation: Rotation): Promise<void> {
+  const serverRun = await redis.serverRun();
+  if (serverRun !== rotation.serverRun) {
+    await redis.noteAllWarm(now() - FORGOTTEN_AGO_MS);
+    rotation.serverRun = serverRun;
+  }
+}
+
 /** Ends holds whose answers are written and have no spots, where nobody told Redis or where Redis forgot: it
- * came back with an older picture. Those that have spots are ended by warming, together with the count. */
+ * came back with an older picture. Those that have spots are ended by warming, together with the count.
+ * Young ones are left to the pipeline: while a drop is settled, their rows would be most of what is read. */
 async function endHolds(
-  { store, redis, logger }: ReconcilerOptions,
+  { store, redis, holdMs, now, logger }: ReconcilerOptions,
   slots: readonly { slotId: string }[],
 ): Promise<void> {
   const slotIds = slots.map(({ slotId }) => slotId);
-  const holds = (await redis.listHolds(slotIds, HOLDS_PER_SLOT_MAX)).slice(0, HOLDS_PER_SWEEP_MAX);
+  const endByMs = oldHoldsEndByMs({ holdMs, nowMs: now() });
+  const found = await redis.listHolds(slotIds, endByMs, HOLDS_PER_SLOT_MAX);
+  const holds = found.slice(0, HOLDS_PER_SWEEP_MAX);
   if (holds.length === 0) {
     return;
   }

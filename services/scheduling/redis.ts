@@ -5,7 +5,7 @@
 //   scheduling:{<slot>}:stock | holds | wishes | shoppers   one slot's picture, see lua/admit-4.lua
 //   scheduling:notes:{<tag>}:<turn>  hash: appointment -> what was wished, for 10 to 20 minutes: from
 //                                    admission until the answer is surely written
-//   scheduling:warm                  zset: "<store>:<slot>" -> when it was last asked for
+//   scheduling:warm                  zset: "<store>:<slot>" -> when it was last asked for; the slots in use
 //   scheduling:sweeper               who reconciles at this moment
 //   scheduling:answers               channel: appointments whose final answer was just written
 
@@ -19,6 +19,8 @@ const NOTE_TAGS = 4;
 /** Below all versions: what comes with it says nothing of the free spots. */
 const NO_VERSION = -1n;
 const WARM_SLOTS_MAX = 10_000;
+/** How many keys one step of a scan looks at: below a millisecond of Redis. */
+const SCAN_KEYS = 1000;
 const ANSWERS_CHANNEL = "scheduling:answers";
 const WARM_KEY = "scheduling:warm";
 const SWEEPER_KEY = "scheduling:sweeper";
@@ -195,11 +197,15 @@ export function createRedis(redis: RedisConnection, now: () => number = Date.now
       });
     },
 
-    /** Lists the oldest holds of slots. */
-    async listHolds(slotIds: readonly string[], perSlotMax: number): Promise<Hold[]> {
+    /** Lists the holds of slots that end by a moment, the oldest first. */
+    async listHolds(
+      slotIds: readonly string[],
+      endByMs: number,
+      perSlotMax: number,
+    ): Promise<Hold[]> {
       const read = redis.pipeline();
       for (const slotId of slotIds) {
-        read.zrange(keysOf(slotId)[1], "0", String(perSlotMax - 1));
+        read.zrangebyscore(keysOf(slotId)[1], "-inf", endByMs, "LIMIT", 0, perSlotMax);
       }
       const held = (await replies(read.exec())) as string[][];
       const inUse = slotIds.flatMap((slotId, index) => {
@@ -263,6 +269,34 @@ export function createRedis(redis: RedisConnection, now: () => number = Date.now
         .zadd(WARM_KEY, nowMs, `${storeId}:${slotId}`)
         .zremrangebyrank(WARM_KEY, 0, -WARM_SLOTS_MAX - 1)
         .exec();
+    },
+
+    /** Names this run of Redis: another one may know less than it did. Undefined if Redis does not say. */
+    async serverRun(): Promise<string | undefined> {
+      return /^run_id:(\w+)/m.exec(await redis.info("server"))?.[1];
+    },
+
+    /** Takes every slot that there is a picture of for one in use since a moment, unless it is noted
+     * already. Reads all keys. */
+    async noteAllWarm(sinceMs: number): Promise<void> {
+      const scan = redis.scanStream({ match: "scheduling:{*}:stock", count: SCAN_KEYS });
+      for await (const keys of scan as AsyncIterable<string[]>) {
+        const read = redis.pipeline();
+        for (const key of keys) {
+          read.hget(key, "store");
+        }
+        const stores = keys.length > 0 ? await replies(read.exec()) : [];
+        const places = keys.flatMap((key, index) => {
+          const slotId = /\{([0-9]+)\}/.exec(key)?.[1];
+          return slotId && stores[index] ? [sinceMs, `${stores[index]}:${slotId}`] : [];
+        });
+        if (places.length > 0) {
+          const note = redis.pipeline();
+          note.zadd(WARM_KEY, "NX", ...places);
+          note.zremrangebyrank(WARM_KEY, 0, -WARM_SLOTS_MAX - 1);
+          await replies(note.exec());
+        }
+      }
     },
 
     /** Lists slots in use since a moment. */

@@ -24,6 +24,7 @@ import { IssuingService } from "#gen/slotmesh/codes/v1/issuing_service_pb.ts";
 import { IdentityService } from "#gen/slotmesh/identity/v1/identity_service_pb.ts";
 import { ClaimsService } from "#gen/slotmesh/inventory/v1/claims_service_pb.ts";
 import { InventoryService } from "#gen/slotmesh/inventory/v1/inventory_service_pb.ts";
+import type { Slot } from "#gen/slotmesh/inventory/v1/slot_pb.ts";
 import { AppointmentState } from "#gen/slotmesh/scheduling/v1/appointment_pb.ts";
 import {
   BookingOutcome,
@@ -241,27 +242,48 @@ describe("by plain HTTP", () => {
   const JSON_HEADERS = { "content-type": "application/json", "connect-protocol-version": "1" };
   const message = (value: object) => encodeURIComponent(JSON.stringify(value));
 
-  test("reads come as GET, and what anyone may read can be kept for a second", async () => {
-    const tenantId = uniqueTenant();
-    const operator = await as("operator", tenantId);
-    const { storeId } = await openStore(operator, [{ totalSpots: 1 }]);
-    const url = `${gateway.url}${LIST_STORES}?connect=v1&encoding=json&message=${message({ tenantId })}`;
-    const anonymous = await fetch(url);
-    expect(anonymous.headers.get("cache-control")).toBe("public, max-age=1");
-    expect(anonymous.headers.get("vary")).toBe("Origin, Accept-Encoding, Authorization");
-    expect(await anonymous.json()).toMatchObject({ stores: [{ storeId }] });
+  test.each(["Stores", "Services", "Availability"])(
+    "List%s comes as GET, and what anyone may read can be kept for a second",
+    async (what) => {
+      const tenantId = uniqueTenant();
+      const operator = await as("operator", tenantId);
+      const { storeId, serviceId, slots } = await openStore(operator, [{ totalSpots: 1 }]);
+      const slot = slots[0] as Slot;
+      const localDate = new Intl.DateTimeFormat("en-CA", { timeZone: slot.timeZone }).format(
+        Number(slot.startTime?.seconds) * 1000,
+      );
+      const asked = what === "Availability" ? { storeIds: [storeId], localDate } : {};
+      const found = {
+        Stores: { stores: [{ storeId }] },
+        Services: { services: [{ serviceId }] },
+        Availability: { slots: [{ slotId: slot.slotId }] },
+      }[what];
+      const path = `${gateway.url}/slotmesh.inventory.v1.InventoryService/List${what}`;
+      const get = (body: object, headers = {}) =>
+        fetch(`${path}?connect=v1&encoding=json&message=${message(body)}`, { headers });
 
-    const personal = await fetch(url, { headers: { authorization: `Bearer ${operator.token}` } });
-    expect([personal.status, personal.headers.get("cache-control")]).toEqual([200, "no-store"]);
-    const refused = await fetch(`${gateway.url}${LIST_STORES}?connect=v1&encoding=json&message={}`);
-    expect([refused.status, refused.headers.get("cache-control")]).toEqual([400, "no-store"]);
-    const posted = await fetch(`${gateway.url}${LIST_STORES}`, {
-      method: "POST",
-      headers: JSON_HEADERS,
-      body: JSON.stringify({ tenantId }),
-    });
-    expect([posted.status, posted.headers.get("cache-control")]).toEqual([200, "no-store"]);
-  });
+      const anonymous = await get({ ...asked, tenantId });
+      expect(anonymous.headers.get("cache-control")).toBe("public, max-age=1");
+      expect(anonymous.headers.get("vary")).toBe("Origin, Accept-Encoding, Authorization");
+      expect(await anonymous.json()).toMatchObject(found as object);
+
+      // Without a tenant it is the token's, so the same question has another answer.
+      const authorization = `Bearer ${operator.token}`;
+      for (const body of [{ ...asked, tenantId }, asked]) {
+        const personal = await get(body, { authorization });
+        expect([personal.status, personal.headers.get("cache-control")]).toEqual([200, "no-store"]);
+        expect(await personal.json()).toMatchObject(found as object);
+      }
+      const refused = await get(asked);
+      expect([refused.status, refused.headers.get("cache-control")]).toEqual([400, "no-store"]);
+      const posted = await fetch(path, {
+        method: "POST",
+        headers: JSON_HEADERS,
+        body: JSON.stringify({ ...asked, tenantId }),
+      });
+      expect([posted.status, posted.headers.get("cache-control")]).toEqual([200, "no-store"]);
+    },
+  );
 
   test("nothing that changes anything comes as GET", async () => {
     const path = "/slotmesh.scheduling.v1.SchedulingService/BookAppointment";

@@ -5,6 +5,7 @@ import type { ClaimFlaw } from "../model/claims.ts";
 import type { StoreFlaw } from "./appointments.ts";
 import type { CodeFlaw } from "./codes.ts";
 import type { QueueFlaw } from "./queue.ts";
+import type { RedisFlaw } from "./redis.ts";
 
 /** What is wrong with a simulation. Nothing, if it is empty. */
 export interface Flaws {
@@ -12,6 +13,7 @@ export interface Flaws {
   readonly store?: StoreFlaw;
   readonly codes?: CodeFlaw;
   readonly queue?: QueueFlaw;
+  readonly redis?: RedisFlaw;
   /** Nobody settles what a crash left. */
   readonly noSweeper?: boolean;
 }
@@ -35,5 +37,6 @@ export const FLAWS: readonly {
   { name: "redeem-any-code", flaws: { codes: "redeeming looks at no state" }, seedsMax: 100 },
   { name: "offset-first", flaws: { queue: "offset before the work" }, seedsMax: 200 },
   { name: "queue-forgets", flaws: { queue: "loses what it acknowledged" }, seedsMax: 50 },
+  { name: "scan-finds-nothing", flaws: { redis: "a scan finds nothing" }, seedsMax: 400 },
   { name: "no-sweeper", flaws: { noSweeper: true }, seedsMax: 200 },
 ];

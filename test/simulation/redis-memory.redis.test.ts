@@ -13,10 +13,8 @@ import {
   type SlotPicture,
 } from "../../services/scheduling/redis.ts";
 import { createRandom } from "../drop/random.ts";
-import { createActor, createNetwork } from "./network.ts";
-import { createSimulatedRedis } from "./redis.ts";
+import { createPromptRedis } from "./redis.ts";
 import { createMemoryRedis } from "./redis-memory.ts";
-import { createWorld } from "./world.ts";
 
 const SEQUENCES = 60;
 const COMMANDS = 40;
@@ -41,15 +39,7 @@ afterAll(() => connection.disconnect());
 /** Opens a Redis in memory whose calls are answered at once. */
 function openMemory(): SchedulingRedis {
   const now = () => Date.now() - beganAtMs + HOUR_MS;
-  const network = {
-    ...createNetwork(createWorld(1, false)),
-    step: async <Result>(_actor: unknown, _shape: unknown, apply: () => Result) => apply(),
-  };
-  const memory = createMemoryRedis(now);
-  return createSimulatedRedis(
-    { network, memory, now, isAway: () => false, publish: () => {} },
-    createActor("test"),
-  );
+  return createPromptRedis(createMemoryRedis(now), now);
 }
 
 test.for(Array.from({ length: SEQUENCES }, (_, seed) => seed))("sequence %i", async (seed) => {
@@ -141,5 +131,19 @@ test.for(Array.from({ length: SEQUENCES }, (_, seed) => seed))("sequence %i", as
   for (let count = 0; count < COMMANDS; count += 1) {
     await (commands[below(commands.length)] as () => Promise<void>)();
     await both((redis) => redis.readStock(slotId));
+    await both(async (redis, clock) => {
+      const endByMs = times(HOUR_MS / 2)[clock];
+      const holds = [
+        ...(await redis.listHolds([slotId], endByMs, 9)),
+        ...(await redis.listHolds([slotId], endByMs + HOUR_MS, 9)),
+      ];
+      return holds.map(({ appointmentId }) => appointmentId).toSorted();
+    });
   }
+  // Once: on the real one it reads all keys.
+  await both(async (redis) => {
+    await redis.noteAllWarm(Date.now());
+    const inUse = await redis.listWarm(0);
+    return inUse.filter((one) => one.slotId === slotId);
+  });
 });

@@ -20,15 +20,18 @@ export interface MemoryRedis {
   command(args: readonly string[]): Reply;
   /** Runs a script. */
   script(source: string, keys: readonly string[], args: readonly string[]): Reply;
-  /** Loses everything. */
+  /** Starts again, and knows what it knew. */
+  restart(): void;
+  /** Starts again, and knows nothing. */
   flush(): void;
-  /** Remembers what there is. Returns what brings it back. */
+  /** Remembers what there is. Returns what starts it again with that. */
   snapshot(): () => void;
 }
 
 /** Makes a Redis by a clock. */
 export function createMemoryRedis(now: () => number): MemoryRedis {
   let entries = new Map<string, Entry>();
+  let run = 1;
 
   function find(key: string): Entry | undefined {
     const entry = entries.get(key);
@@ -118,11 +121,18 @@ export function createMemoryRedis(now: () => number): MemoryRedis {
     hkeys: ([key = ""]) => [...(findHash(key)?.keys() ?? [])],
     hvals: ([key = ""]) => [...(findHash(key)?.values() ?? [])],
     hgetall: ([key = ""]) => [...(findHash(key) ?? [])].flat(),
-    zadd: ([key = "", score = "", member = ""]) => {
+    zadd: ([key = "", ...args]) => {
+      const keepsOld = args[0] === "NX";
+      const pairs = keepsOld ? args.slice(1) : args;
       const zset = zsetOf(key);
-      const isNew = !zset.has(member);
-      zset.set(member, Number(score));
-      return isNew ? 1 : 0;
+      const before = zset.size;
+      for (let index = 0; index < pairs.length; index += 2) {
+        const member = pairs[index + 1] as string;
+        if (!keepsOld || !zset.has(member)) {
+          zset.set(member, Number(pairs[index]));
+        }
+      }
+      return zset.size - before;
     },
     zrem: ([key = "", ...members]) => {
       const zset = findZset(key);
@@ -158,6 +168,13 @@ export function createMemoryRedis(now: () => number): MemoryRedis {
     },
     // The mesh bounds a set of 10,000 with it: none here is as large.
     zremrangebyrank: () => 0,
+    // All keys in one step, by a pattern with one star.
+    scan: ([, , pattern = ""]) => {
+      const [head = "", tail = ""] = pattern.split("*");
+      const keys = [...entries.keys()].filter((key) => key.startsWith(head) && key.endsWith(tail));
+      return ["0", keys.filter(find)];
+    },
+    info: () => `# Server\r\nrun_id:${run}\r\n`,
     exists: ([key = ""]) => (find(key) ? 1 : 0),
     get: ([key = ""]) => findText(key) ?? false,
     set: ([key = "", text = "", ...flags]) => {
@@ -196,13 +213,18 @@ export function createMemoryRedis(now: () => number): MemoryRedis {
   return {
     command,
     script: (source, keys, args) => runScript(source, keys, args, command),
+    restart: () => {
+      run += 1;
+    },
     flush: () => {
       entries = new Map();
+      run += 1;
     },
     snapshot: () => {
       const kept = copyOf(entries);
       return () => {
         entries = copyOf(kept);
+        run += 1;
       };
     },
   };

@@ -162,7 +162,10 @@ function buildTown(seed: number, flaws: Flaws, keepTrace: boolean) {
         actor,
       ),
     redisFor: (actor) =>
-      createSimulatedRedis({ network, memory, now, isAway: isAway("redis"), publish }, actor),
+      createSimulatedRedis(
+        { network, memory, now, isAway: isAway("redis"), publish, flaw: flaws.redis },
+        actor,
+      ),
     hasSweeper: !flaws.noSweeper,
     isCalm: () => phase.isCalm,
   };
@@ -282,13 +285,15 @@ function listUnsettled({ tables, appointments }: Rows): string[] {
 }
 
 /** I10: after two sweeps admission believes of slots in use what the rows say. The first one notes what
- * the rows say, and the second mends a picture that has not come as far since. */
+ * the rows say, and the second mends a picture that has not come as far since. After a restart of Redis
+ * every slot is in use that it has a picture of. */
 async function checkAdmission(town: Town): Promise<void> {
   const { world, report, scenario } = town;
   // Holds of those who never came back end.
   await until(town, world.now() + Math.max(HOLD_MS, NOTE_MS));
+  town.memory.restart();
   await sweepTwice(town);
-  report(await driftOf(town, "before anyone came again", await listWarm(town)));
+  report(await driftOf(town, "before anyone came again", await listPictures(town)));
   // A wish that cannot be granted shows that the slot is in use, and leaves nothing behind.
   for (const { storeId, slotId } of scenario.slots) {
     const visit = call(
@@ -306,8 +311,11 @@ async function checkAdmission(town: Town): Promise<void> {
   report(await driftOf(town, "after a visit", scenario.slots));
 }
 
-async function listWarm(town: Town): Promise<{ storeId: string; slotId: string }[]> {
-  return settle(town, aliveProcess(town).redis.listWarm(0));
+async function listPictures(town: Town): Promise<{ storeId: string; slotId: string }[]> {
+  const { slots } = town.scenario;
+  const slotIds = slots.map(({ slotId }) => slotId);
+  const pictures = await settle(town, aliveProcess(town).redis.readPictures(slotIds));
+  return slots.filter((_, index) => pictures[index]);
 }
 
 async function driftOf(
@@ -384,9 +392,14 @@ function strike(town: Town, what: Blow, restore: () => void): () => void {
       break;
     case "redis remembers":
       return memory.snapshot();
-    case "redis is rewound":
+    case "redis is rewound": {
       restore();
+      memory.restart();
+      // The last that was written may have been that a slot is in use.
+      const { storeId, slotId } = world.dice.pick(scenario.slots);
+      memory.command(["zrem", "scheduling:warm", `${storeId}:${slotId}`]);
       break;
+    }
     case "redis is away":
     case "the appointments are away":
     case "the codes are away":
