@@ -1,6 +1,6 @@
 // The handlers of Scheduling: request -> domain -> response, and outcome -> error code.
 
-import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import type { MessageInitShape } from "@bufbuild/protobuf";
 import {
   type AppointmentSchema,
   AppointmentState,
@@ -16,7 +16,7 @@ import { SettlingService } from "#gen/slotmesh/scheduling/v1/settling_service_pb
 import type { Caller } from "#shared/auth.ts";
 import { hop } from "#shared/client.ts";
 import { Code, meshError, notFound } from "#shared/errors.ts";
-import { type BoundMethod, bind, type Call } from "#shared/handlers.ts";
+import { type BoundMethod, bind, type Call, constantResponse } from "#shared/handlers.ts";
 import { suffixOf } from "#shared/suffix.ts";
 import { toTimestamp } from "#shared/time.ts";
 import type { Gate } from "./admission.ts";
@@ -31,8 +31,7 @@ import type { SchedulingStore } from "./store.ts";
 const PAGE_SIZE = 20;
 const STEP_MS_MAX = 8000;
 
-/** The same for everyone, so made once. */
-const SOLD_OUT = create(BookAppointmentResponseSchema, {
+const SOLD_OUT = constantResponse(BookAppointmentResponseSchema, {
   outcome: BookingOutcome.SOLD_OUT,
   retryDelay: { seconds: 1n },
 });

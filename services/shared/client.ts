@@ -18,6 +18,7 @@ import { MethodOptions_IdempotencyLevel } from "@bufbuild/protobuf/wkt";
 import * as grpc from "@grpc/grpc-js";
 import { StatusSchema } from "#gen/google/rpc/status_pb.ts";
 import { PASS_HEADER } from "#shared/auth.ts";
+import { asBuffer } from "#shared/bytes.ts";
 import { Code, ConnectError, toMeshError } from "#shared/errors.ts";
 
 const UNARY_MS = 2000;
@@ -103,7 +104,7 @@ function unary(
   timeoutMs: number,
 ) {
   const path = `/${method.parent.typeName}/${method.name}`;
-  const serialize = (message: Message) => Buffer.from(toBinary(method.input, message));
+  const serialize = (message: Message) => asBuffer(toBinary(method.input, message));
   const deserialize = (bytes: Buffer) => fromBinary(method.output, bytes);
   return (request: MessageInitShape<typeof method.input>, options: CallOptions = {}) =>
     new Promise<Message>((resolve, reject) => {
@@ -139,7 +140,7 @@ function stream(channel: grpc.Client, method: DescMethod, credential: Credential
   ): AsyncGenerator<Message> {
     const call = channel.makeServerStreamRequest(
       path,
-      (message: Message) => Buffer.from(toBinary(method.input, message)),
+      (message: Message) => asBuffer(toBinary(method.input, message)),
       (bytes: Buffer) => fromBinary(method.output, bytes),
       create(method.input, request),
       metadataOf(credential, options.token),

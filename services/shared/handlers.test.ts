@@ -1,20 +1,29 @@
 // What stands in front of every handler: who may, and whether the request is well formed.
 
+import { create, type Message, toBinary } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
 import { CodesService } from "#gen/slotmesh/codes/v1/codes_service_pb.ts";
 import type { Role } from "#shared/auth.ts";
-import { bind } from "#shared/handlers.ts";
-import { clientAs } from "#shared/testing.ts";
+import {
+  type Access,
+  bind,
+  constantResponse,
+  encodeResponse,
+  type Handlers,
+} from "#shared/handlers.ts";
+import { callAs, clientAs } from "#shared/testing.ts";
 
-const methods = bind(
-  CodesService,
-  { getCode: ["shopper"], lookupCode: ["staff", "manager"], redeemCode: [] },
-  {
-    getCode: async () => ({ qrSvg: "reached" }),
-    lookupCode: async () => ({}),
-    redeemCode: async () => ({}),
-  },
-);
+const ACCESS: Access<typeof CodesService> = {
+  getCode: ["shopper"],
+  lookupCode: ["staff", "manager"],
+  redeemCode: [],
+};
+const HANDLERS: Handlers<typeof CodesService> = {
+  getCode: async () => ({ qrSvg: "reached" }),
+  lookupCode: async () => ({}),
+  redeemCode: async () => ({}),
+};
+const methods = bind(CodesService, ACCESS, HANDLERS);
 const appointmentId = `${"0a".repeat(16)}07`;
 
 function getCode(role: Role, id = appointmentId) {
@@ -63,4 +72,19 @@ test.each([
 
 test("who may not is told so before what is wrong with the request", async () => {
   await expect(getCode("staff", "")).rejects.toThrow(/^\[permission_denied\]/);
+});
+
+test("a constant response is encoded once, to the bytes of any other", async () => {
+  const schema = CodesService.method.getCode.output;
+  const constant = constantResponse(schema, { qrSvg: "same" });
+  const bound = bind(CodesService, ACCESS, { ...HANDLERS, getCode: async () => constant });
+  const call = callAs({ role: "shopper" });
+  const invoke = bound.find(({ method }) => method.localName === "getCode")?.invoke;
+  const response = await invoke?.(
+    create(CodesService.method.getCode.input, { appointmentId }),
+    call,
+  );
+  const bytes = encodeResponse(schema, response as Message);
+  expect(bytes).toEqual(toBinary(schema, create(schema, { qrSvg: "same" })));
+  expect(encodeResponse(schema, response as Message)).toBe(bytes);
 });

@@ -13,6 +13,7 @@ import {
   type Message,
   type MessageInitShape,
   type MessageShape,
+  toBinary,
 } from "@bufbuild/protobuf";
 import { BadRequestSchema } from "#gen/google/rpc/error_details_pb.ts";
 import type { Caller, Role } from "#shared/auth.ts";
@@ -52,6 +53,24 @@ export interface BoundMethod {
   readonly method: DescMethod;
   /** Returns the response, or a stream of responses. */
   readonly invoke: (request: Message, call: Call) => Promise<Message> | AsyncIterable<Message>;
+}
+
+const encodings = new WeakMap<Message, Uint8Array>();
+
+/** Makes a response that is the same for everyone and is answered often: it is encoded once. It must not
+ * be changed. */
+export function constantResponse<Schema extends DescMessage>(
+  schema: Schema,
+  init: MessageInitShape<Schema>,
+): MessageShape<Schema> {
+  const response = create(schema, init);
+  encodings.set(response, toBinary(schema, response));
+  return response;
+}
+
+/** Encodes a response. */
+export function encodeResponse(schema: DescMessage, response: Message): Uint8Array {
+  return encodings.get(response) ?? toBinary(schema, response);
 }
 
 /** Binds a service's handlers to its descriptor and its access rules. */

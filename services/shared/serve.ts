@@ -11,8 +11,9 @@ import { file_google_rpc_error_details } from "#gen/google/rpc/error_details_pb.
 import { StatusSchema } from "#gen/google/rpc/status_pb.ts";
 import { file_grpc_health_v1_health } from "#gen/grpc/health/v1/health_pb.ts";
 import { type Authenticate, type Caller, PASS_HEADER } from "#shared/auth.ts";
+import { asBuffer } from "#shared/bytes.ts";
 import { Code, type ConnectError, meshError, toMeshError } from "#shared/errors.ts";
-import type { BoundMethod, Call } from "#shared/handlers.ts";
+import { type BoundMethod, type Call, encodeResponse } from "#shared/handlers.ts";
 import type { Logger } from "#shared/log.ts";
 import { sleep } from "#shared/time.ts";
 
@@ -96,9 +97,9 @@ function methodDefinition({ method }: BoundMethod): grpc.MethodDefinition<Messag
     path: `/${method.parent.typeName}/${method.name}`,
     requestStream: false,
     responseStream: method.methodKind === "server_streaming",
-    requestSerialize: (message) => Buffer.from(toBinary(method.input, message)),
+    requestSerialize: (message) => asBuffer(toBinary(method.input, message)),
     requestDeserialize: (bytes) => fromBinary(method.input, bytes),
-    responseSerialize: (message) => Buffer.from(toBinary(method.output, message)),
+    responseSerialize: (message) => asBuffer(encodeResponse(method.output, message)),
     responseDeserialize: (bytes) => fromBinary(method.output, bytes),
   };
 }
