@@ -54,15 +54,18 @@ test("among the 31 symbols none is read as another, forgiving or not", () => {
   expect(readings("unmistakable", { lookAlikes: true, fullWidth: false })).toEqual(strict);
 });
 
-test.each(["digits", "unmistakable"] as const)("full width adds a form to each of %s", (alphabet) => {
-  const narrow = readings(alphabet, { lookAlikes: true, fullWidth: false });
-  const lenient = readings(alphabet, LENIENT);
-  expect(lenient.size).toBe(2 * narrow.size);
-  for (const [character, symbol] of lenient) {
-    // What Unicode itself says that the form stands for.
-    expect(narrow.get(character.normalize("NFKC"))).toBe(symbol);
-  }
-});
+test.each(["digits", "unmistakable"] as const)(
+  "full width adds a form to each of %s",
+  (alphabet) => {
+    const narrow = readings(alphabet, { lookAlikes: true, fullWidth: false });
+    const lenient = readings(alphabet, LENIENT);
+    expect(lenient.size).toBe(2 * narrow.size);
+    for (const [character, symbol] of lenient) {
+      // What Unicode itself says that the form stands for.
+      expect(narrow.get(character.normalize("NFKC"))).toBe(symbol);
+    }
+  },
+);
 
 test("spaces, dashes and invisible characters are passed over, and nothing else is", () => {
   const passed: string[] = [];

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { type Alphabet, SYMBOLS, writeNumber } from "./alphabet.ts";
 import { type CheckMethod, checkSymbol, ERRORS_CAUGHT, passesCheck } from "./check-digit.ts";
 
-/** The systems, and the lengths of which every code is tried with every error: 11.7 million errors. */
+/** The systems, and the lengths of which every code is tried with every error: 16.5 million errors. */
 const SYSTEMS: [CheckMethod, Alphabet, number[]][] = [
   ["damm", "digits", [2, 3, 4, 5]],
   ["iso7064", "digits", [2, 3, 4, 5]],
@@ -44,7 +44,7 @@ function tryAll(method: CheckMethod, alphabet: Alphabet, length: number) {
   return { single, swap };
 }
 
-test.each(SYSTEMS)("%s with %s catches what it says, tried on all codes", (method, alphabet, all) => {
+test.each(SYSTEMS)("%s with %s catches what it says", (method, alphabet, all) => {
   const caught = ERRORS_CAUGHT[method][alphabet];
   for (const length of all) {
     const { single, swap } = tryAll(method, alphabet, length);
