@@ -48,14 +48,19 @@ export interface CodeParts {
 /** What a typed text is: a canonical code, or why it is none. */
 export type Reading = { readonly kind: "code"; readonly code: string } | Misread;
 
-/** Why a text is no code. In this order they are found, so each is nearer to a code than the last. */
-export type Misread = { readonly kind: (typeof MISREADINGS)[number] };
+/** The reasons why a text is no code, in the order in which they are looked for: each is nearer to a
+ * code than those before it. */
 export const MISREADINGS = [
   "foreign-symbol",
   "wrong-length",
   "check-failed",
   "no-such-location",
 ] as const;
+
+/** Why a text is no code. */
+export interface Misread {
+  readonly kind: (typeof MISREADINGS)[number];
+}
 
 /** The most characters that are looked at: a code's 19, and whatever stands between them. */
 export const TYPED_LENGTH_MAX = 128;
