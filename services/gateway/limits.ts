@@ -2,8 +2,8 @@
 // must not have many, nor keep others waiting. Counted in this process only, since a few gateways times
 // the limit is still a limit, and for a bounded number of addresses, the least recent forgotten first.
 
-import { isIPv6 } from "node:net";
 import { LRUCache } from "lru-cache";
+import { networkOf } from "#shared/network.ts";
 import type { Request } from "./edge.ts";
 
 const ADDRESSES_MAX = 50_000;
@@ -52,21 +52,4 @@ export function addressOf(request: Request, proxies: number): string {
     .map((text) => text.trim())
     .filter((text) => text !== "");
   return seen.at(-proxies) ?? seen[0] ?? remote;
-}
-
-/** A subscriber has a whole /64 of IPv6, so that is what counts as one. */
-function networkOf(address: string): string {
-  if (address.startsWith("::ffff:") && address.includes(".")) {
-    return address.slice("::ffff:".length);
-  }
-  if (!isIPv6(address)) {
-    return address;
-  }
-  // The URL parser writes an address in its one canonical form, eight groups less the longest zeros.
-  const canonical = new URL(`http://[${address.split("%", 1)[0]}]`).hostname.slice(1, -1);
-  const [head = "", tail] = canonical.split("::");
-  const front = head === "" ? [] : head.split(":");
-  const back = tail ? tail.split(":") : [];
-  const zeros = tail === undefined ? [] : Array(8 - front.length - back.length).fill("0");
-  return [...front, ...zeros, ...back].slice(0, 4).join(":");
 }
