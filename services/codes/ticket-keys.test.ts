@@ -46,7 +46,9 @@ test("a key's id is the beginning of its thumbprint", async () => {
   expect(idsOf(parse({ ...RFC_JWK, kid, nbf: 0 }))).toEqual([kid]);
   const fresh = generateTicketKey(NOW_MS);
   const thumbprint = await calculateJwkThumbprint(fresh.publicKey.export({ format: "jwk" }));
-  expect(Buffer.from(thumbprint, "base64url").toString("hex")).toMatch(new RegExp(`^${fresh.keyId}`));
+  expect(Buffer.from(thumbprint, "base64url").toString("hex")).toMatch(
+    new RegExp(`^${fresh.keyId}`),
+  );
 });
 
 test("keys are the same after they were written and read, and the file is its owner's", () => {
