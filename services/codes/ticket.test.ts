@@ -215,7 +215,7 @@ test("a long text is not even decoded", () => {
   const text = `SM1:${"0".repeat(50_000_000)}`;
   const before = process.cpuUsage();
   expect(kindOf(text)).toBe("not-a-ticket");
-  expect(process.cpuUsage(before).user).toBeLessThan(5000);
+  expect(process.cpuUsage(before).user).toBeLessThan(100_000);
 });
 
 describe("signed by the key itself, but not as signTicket writes it:", () => {
