@@ -1,8 +1,14 @@
-// The mesh's secrets of this installation, made once: the key of the passes inside the mesh, and the
-// key that Identity signs tokens with. Whoever can read this folder can be anyone.
+// The mesh's secrets of this installation, made once: the key of the passes inside the mesh, the key
+// that Identity signs tokens with, and the one that Codes signs tickets with. Whoever can read this
+// folder can be anyone.
 import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { existsSync, linkSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import {
+  formatTicketKeys,
+  generateTicketKey,
+  TICKET_KEYS_FILE,
+} from "../../services/codes/ticket-keys.ts";
 
 const MESH_KEY_BYTES = 32;
 
@@ -14,6 +20,9 @@ export function ensureKeys(folder: string): void {
     const pair = generateKeyPairSync("ec", { namedCurve: "P-256" });
     return pair.privateKey.export({ type: "pkcs8", format: "pem" }).toString();
   });
+  writeOnce(join(folder, TICKET_KEYS_FILE), () =>
+    formatTicketKeys([generateTicketKey(Date.now())]),
+  );
 }
 
 /** Of two starts at once, one makes the file and the other finds it: link never replaces. */

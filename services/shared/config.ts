@@ -39,7 +39,7 @@ export interface MeshConfig {
   readonly redisUrl: string;
   /** "host:port" of each broker. */
   readonly kafkaBrokers: readonly string[];
-  /** Folder of mesh.key and, for Identity, identity-signing.pem. */
+  /** Folder of mesh.key and, for Identity, identity-signing.pem, for Codes codes-tickets.json. */
   readonly keyDir: string;
   /** Where Identity publishes the keys of its tokens. */
   readonly jwksUrl: string;
