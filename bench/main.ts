@@ -8,6 +8,7 @@ import { buildGhz } from "../deploy/stack/ghz.ts";
 import { mysqldSocket } from "../deploy/stack/mysqld.ts";
 import { startStack } from "../deploy/stack/stack.ts";
 import { runTool } from "../test/tool.ts";
+import { measureCodes } from "./suite/codes.ts";
 import { measureDrain } from "./suite/drain.ts";
 import { measureHotSlot } from "./suite/hot-slot.ts";
 import { HELP, parseOptions } from "./suite/options.ts";
@@ -45,6 +46,7 @@ await runTool({
     const ghz = await buildGhz({ folder: config.cacheFolder, say, signal }, config);
     const rig = await createRig(env, dataFolder, ghz, { say, signal });
     const lines: Line[] = [];
+    const details: string[] = [];
     try {
       if (options.groups.includes("rpc")) {
         lines.push(...(await measureRpc(rig, options.calls, options.rounds)));
@@ -55,10 +57,15 @@ await runTool({
       if (options.groups.includes("drain")) {
         lines.push(...(await measureDrain(rig, options.bookings, options.rounds)));
       }
+      if (options.groups.includes("codes")) {
+        const codes = await measureCodes(rig, options.rounds);
+        lines.push(...codes.lines);
+        details.push("", ...codes.table);
+      }
     } finally {
       await rig.stop();
     }
-    say(`\n${conditions()}\n\n${formatTable(lines)}`);
+    say([`\n${conditions()}\n`, formatTable(lines), ...details].join("\n"));
     return true;
   },
 });

@@ -8,6 +8,7 @@ export const GROUPS = {
   rpc: "B1 and B2: answering a booking, and a refusal, against an empty call of the same server",
   slot: "B4, B5 and the budget: one hot slot against the source document's way",
   drain: "B6: the settler against a bare loop of INSERTs",
+  codes: "B12 and B13: what a code costs as its space fills, and in batches",
 } as const;
 
 export type Group = keyof typeof GROUPS;

@@ -1,9 +1,10 @@
 // The mesh's secrets of this installation, made once: the key of the passes inside the mesh, the key
-// that Identity signs tokens with, and the one that Codes signs tickets with. Whoever can read this
-// folder can be anyone.
+// that Identity signs tokens with, and those that Codes orders its numbers and signs its tickets with.
+// Whoever can read this folder can be anyone.
 import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { existsSync, linkSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { generateNumbersKey, NUMBERS_KEY_FILE } from "../../services/codes/numbers-key.ts";
 import {
   formatTicketKeys,
   generateTicketKey,
@@ -16,6 +17,7 @@ const MESH_KEY_BYTES = 32;
 export function ensureKeys(folder: string): void {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   writeOnce(join(folder, "mesh.key"), () => `${randomBytes(MESH_KEY_BYTES).toString("hex")}\n`);
+  writeOnce(join(folder, NUMBERS_KEY_FILE), generateNumbersKey);
   writeOnce(join(folder, "identity-signing.pem"), () => {
     const pair = generateKeyPairSync("ec", { namedCurve: "P-256" });
     return pair.privateKey.export({ type: "pkcs8", format: "pem" }).toString();

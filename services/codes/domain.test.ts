@@ -6,34 +6,15 @@ import {
   formatCode,
   isStorableTime,
   judge,
+  judgeOne,
   offersEach,
   parseCode,
   parseStoreId,
+  type Seen,
   stateAt,
+  type Wanted,
 } from "./domain.ts";
-
-const NOW = 1_000_000;
-
-function record(changes: Partial<CodeRecord> = {}): CodeRecord {
-  return {
-    appointmentId: `${"a".repeat(32)}07`,
-    tenantId: "t",
-    shopperId: "s",
-    storeId: "11",
-    code: "12345607",
-    partySize: 1,
-    issuedAtMs: NOW - 1000,
-    expiresAtMs: NOW + 1000,
-    state: "live",
-    receipt: undefined,
-    ...changes,
-  };
-}
-
-function redeemed(requestId: string, storeId = "11"): CodeRecord {
-  const receipt = { redemptionId: "1", requestId, storeId, staffId: "ann", redeemedAtMs: NOW - 5 };
-  return record({ state: "redeemed", storeId, receipt });
-}
+import { makeReceipt, makeRecord, makeRedeemed, NOW } from "./record-testing.ts";
 
 test("a code is six digits and its suffix, with its leading zeros", () => {
   expect(formatCode(0, "00")).toBe("00000000");
@@ -107,29 +88,71 @@ test("a round offers more than the one before, and no statement more than 2,000 
   }
 });
 
-const REQUEST = { storeId: "11", requestId: "r1" };
+const WANTED = { storeId: "11", staffId: "ann", items: 0, requestId: "r1" };
+const here = (...records: CodeRecord[]): Seen[] =>
+  records.map((record) => ({ record, isHere: record.storeId === "11" || record.anyStore }));
 
 test.each<[string, CodeRecord[], string]>([
   ["no row", [], "not-found"],
-  ["a receipt of this request", [redeemed("r1")], "redeemed"],
-  ["a receipt of another request", [redeemed("r2")], "already-redeemed"],
-  ["a receipt of another store's request of that id", [redeemed("r1", "12")], "wrong-store"],
-  ["this request's receipt behind a live code", [record(), redeemed("r1")], "redeemed"],
-  ["a live code", [record()], "unsettled"],
-  ["a code past its time", [record({ expiresAtMs: NOW })], "expired"],
-  ["a revoked code", [record({ state: "revoked" })], "revoked"],
-  ["another store's live code", [record({ storeId: "12" })], "wrong-store"],
-  ["another store's redeemed code", [redeemed("r2", "12")], "wrong-store"],
-  ["another store's expired code", [record({ storeId: "12", expiresAtMs: 1 })], "wrong-store"],
+  ["a receipt of this request", [makeRedeemed("r1")], "redeemed"],
+  ["a receipt of another request", [makeRedeemed("r2")], "already-redeemed"],
+  ["a receipt of another store's request of that id", [makeRedeemed("r1", "12")], "wrong-store"],
+  ["this request's receipt behind a live code", [makeRecord(), makeRedeemed("r1")], "redeemed"],
+  ["a live code", [makeRecord()], "open"],
+  ["a code past its time", [makeRecord({ expiresAtMs: NOW })], "expired"],
+  ["a code whose number was given back", [makeRecord({ isHeld: false })], "expired"],
+  ["a code before its time", [makeRecord({ opensAtMs: NOW + 1 })], "not-yet"],
+  ["a code whose time begins now", [makeRecord({ opensAtMs: NOW })], "open"],
+  ["a revoked code", [makeRecord({ state: "revoked" })], "revoked"],
+  ["another store's live code", [makeRecord({ storeId: "12" })], "wrong-store"],
+  ["another store's code that all redeem", [makeRecord({ storeId: "12", anyStore: true })], "open"],
+  ["another store's redeemed code", [makeRedeemed("r2", "12")], "wrong-store"],
+  ["another store's expired code", [makeRecord({ storeId: "12", expiresAtMs: 1 })], "wrong-store"],
   [
     "another store's live code before ours",
-    [record({ storeId: "12" }), redeemed("r2")],
+    [makeRecord({ storeId: "12" }), makeRedeemed("r2")],
     "already-redeemed",
   ],
-  ["a live code of ours before a redeemed one", [record(), redeemed("r2")], "unsettled"],
-])("%s after the attempt", (_what, rows, kind) => {
-  const verdict = judge(rows, REQUEST, NOW);
+  ["a live code of ours before a redeemed one", [makeRecord(), makeRedeemed("r2")], "open"],
+  ["a redeemed one before a live code of ours", [makeRedeemed("r2"), makeRecord()], "open"],
+  ["two live codes of ours", [makeRecord(), makeRecord({ code: "87654307" })], "ambiguous"],
+  [
+    "two live codes, one of them another store's",
+    [makeRecord({ storeId: "12" }), makeRecord({ code: "87654307" })],
+    "open",
+  ],
+])("%s", (_what, rows, kind) => {
+  const verdict = judge(here(...rows), WANTED, NOW);
   expect(verdict.kind).toBe(kind);
-  const isTold = kind !== "wrong-store" && kind !== "not-found" && kind !== "unsettled";
-  expect("record" in verdict).toBe(isTold);
+  expect("record" in verdict).toBe(!["wrong-store", "not-found", "ambiguous"].includes(kind));
 });
+
+test.each<[string, Partial<CodeRecord>, Partial<Wanted>, string]>([
+  ["all that are left", { items: 3, itemsLeft: 2 }, { items: 0 }, "open"],
+  ["as many as are left", { items: 3, itemsLeft: 2 }, { items: 2 }, "open"],
+  ["more than are left", { items: 3, itemsLeft: 2 }, { items: 3 }, "too-few-left"],
+  ["a code that a colleague keeps", { lock: lockOf("kim", NOW + 1) }, {}, "locked"],
+  ["a code that a colleague kept", { lock: lockOf("kim", NOW) }, {}, "open"],
+  ["a code that one keeps oneself", { lock: lockOf("ann", NOW + 1) }, {}, "open"],
+  ["too many of a kept code", { lock: lockOf("kim", NOW + 1) }, { items: 9 }, "locked"],
+  [
+    "an expired code that is kept",
+    { expiresAtMs: NOW, lock: lockOf("kim", NOW + 1) },
+    {},
+    "expired",
+  ],
+  [
+    "one's receipt of a part",
+    { items: 3, receipt: makeReceipt({ requestId: "r1" }) },
+    {},
+    "redeemed",
+  ],
+  ["another's receipt of a part", { items: 3, receipt: makeReceipt() }, {}, "open"],
+  ["no receipt wanted", { receipt: makeReceipt() }, { requestId: undefined }, "open"],
+])("wanted %s", (_what, changes, wanted, kind) => {
+  expect(judgeOne(makeRecord(changes), { ...WANTED, ...wanted }, NOW).kind).toBe(kind);
+});
+
+function lockOf(staffId: string, untilMs: number) {
+  return { staffId, storeId: "11", untilMs };
+}

@@ -1,8 +1,10 @@
 // The rules of pickup codes: what a code looks like, where it stands, and what becomes of a redemption.
 //
-// A code is LIVE from its issue until it is redeemed or revoked, each of which is final; EXPIRED is not
-// stored, it is LIVE past its time. A code is redeemed by its own store only, once. Digits are only
-// unique among live codes, so a code's text alone can name several appointments, one of them live.
+// A code is LIVE from its issue until all of its items are redeemed or it is revoked. EXPIRED is not
+// stored, it is LIVE past its time. REDEEMED goes back to LIVE if the redemption is reversed in time and
+// nobody else has the number by then; REVOKED is final. A code that someone gave to someone else is
+// REVOKED, and names its heir. Each item is redeemed once, by a store that may. A tenant's live codes are
+// unique and no others, so a code's text alone can name several appointments, one of them live.
 
 import { SUFFIX_DIGITS } from "#shared/suffix.ts";
 
@@ -35,15 +37,50 @@ export interface CodeRecord {
   readonly appointmentId: string;
   readonly tenantId: string;
   readonly shopperId: string;
+  /** The store that it was issued for. */
   readonly storeId: string;
-  /** The digits. Undefined if it was revoked before it was issued, as are the next three. */
+  /** The canonical code. Undefined if it was revoked before it was issued, as are the next three. */
   readonly code: string | undefined;
+  /** The version of the policy that it was issued under. */
+  readonly policyVersion: number;
   readonly partySize: number | undefined;
   readonly issuedAtMs: number | undefined;
   readonly expiresAtMs: number | undefined;
   readonly state: StoredState;
-  /** Undefined unless the state is "redeemed". */
+  /** Whether its number is its own: no other live code can be the same. */
+  readonly isHeld: boolean;
+  /** When it can be redeemed first. Undefined: at once. */
+  readonly opensAtMs: number | undefined;
+  readonly revokedAtMs: number | undefined;
+  /** What its issuer calls it. Empty for an appointment. */
+  readonly subject: string;
+  /** What a clerk hands over. May be empty. */
+  readonly goods: string;
+  /** How many items it is good for. */
+  readonly items: number;
+  readonly itemsLeft: number;
+  readonly serial: number;
+  /** Whether other stores redeem it as well: all of the tenant, or those that its policy lists. */
+  readonly anyStore: boolean;
+  /** Who looks at the goods. Counts until its end. */
+  readonly lock: Lock | undefined;
+  /** Who got it, and the appointment that their code is for. */
+  readonly heir: Heir | undefined;
+  /** The last redemption that was not reversed. */
   readonly receipt: Receipt | undefined;
+}
+
+/** A clerk's hold on a code while they look at the goods. */
+export interface Lock {
+  readonly staffId: string;
+  readonly storeId: string;
+  readonly untilMs: number;
+}
+
+/** To whom a code was given. */
+export interface Heir {
+  readonly appointmentId: string;
+  readonly shopperId: string;
 }
 
 /** What a redemption left behind. */
@@ -53,18 +90,53 @@ export interface Receipt {
   readonly storeId: string;
   readonly staffId: string;
   readonly redeemedAtMs: number;
+  readonly items: number;
 }
 
-/** What became of a request to redeem. */
-export type Settled =
+/** A code, and whether the store that asks may redeem it. */
+export interface Seen {
+  readonly record: CodeRecord;
+  readonly isHere: boolean;
+}
+
+/** What a clerk asks for. */
+export interface Wanted {
+  readonly storeId: string;
+  readonly staffId: string;
+  /** How many items. 0: all that are left. */
+  readonly items: number;
+  /** Names the request. Undefined if it leaves no receipt. */
+  readonly requestId: string | undefined;
+}
+
+/** Why a code is not redeemed. What another store's code is called tells nothing of it. */
+export type Refusal =
   | {
-      readonly kind: "redeemed" | "already-redeemed" | "expired" | "revoked";
+      readonly kind:
+        | "already-redeemed"
+        | "expired"
+        | "revoked"
+        | "locked"
+        | "not-yet"
+        | "too-few-left";
       readonly record: CodeRecord;
     }
-  | { readonly kind: "wrong-store" | "not-found" };
+  | { readonly kind: "wrong-store" | "not-found" }
+  | { readonly kind: "ambiguous" };
 
-/** What the rows say of a request to redeem; "unsettled" if it is to be made again. */
-export type Verdict = Settled | { readonly kind: "unsettled" };
+/** What a typed text stands for at a store. */
+export type Picked =
+  | { readonly kind: "found"; readonly record: CodeRecord }
+  /** There is none, or what there is only another store redeems. */
+  | { readonly kind: "not-found" | "wrong-store" }
+  /** Two codes of this store can be meant: their policies do not keep them apart. */
+  | { readonly kind: "ambiguous" };
+
+/** What the rows of a code say of a request: that it can be done, that it was, or why not. */
+export type Verdict =
+  | Refusal
+  | { readonly kind: "open"; readonly record: CodeRecord }
+  | { readonly kind: "redeemed"; readonly record: CodeRecord; readonly receipt: Receipt };
 
 /** Makes a code of a number drawn from 0 up to CODE_SPACE. */
 export function formatCode(drawn: number, suffix: string): string {
@@ -102,33 +174,64 @@ export function stateAt(record: Pick<CodeRecord, "state" | "expiresAtMs">, nowMs
   return record.state === "live" && isOver ? "expired" : record.state;
 }
 
-/** Judges a redemption by what the rows of its code say after the attempt. The rows are the tenant's,
- * the live one first, then the last issued. */
-export function judge(
-  rows: readonly CodeRecord[],
-  request: { readonly storeId: string; readonly requestId: string },
-  nowMs: number,
-): Verdict {
-  const own = rows.find(
-    ({ receipt }) =>
-      receipt?.storeId === request.storeId && receipt.requestId === request.requestId,
+/** Says whether a clerk's lock counts at a time. */
+export function isLocked({ lock }: Pick<CodeRecord, "lock">, nowMs: number): boolean {
+  return lock !== undefined && lock.untilMs > nowMs;
+}
+
+/** Picks what a typed text stands for at a store: what the store redeems comes first, however old, since
+ * what another store's row says stays there; then what holds its number, then the last issued. */
+export function pick(seen: readonly Seen[]): Picked {
+  const rank = ({ isHere, record }: Seen) => (isHere ? 0 : 2) + (record.isHeld ? 0 : 1);
+  const [first, second] = [...seen].sort(
+    (a, b) => rank(a) - rank(b) || (b.record.issuedAtMs ?? 0) - (a.record.issuedAtMs ?? 0),
   );
-  if (own) {
-    return { kind: "redeemed", record: own };
+  if (!first?.isHere) {
+    return { kind: first ? "wrong-store" : "not-found" };
   }
-  // What another store's row says stays there, so this store's rows come first, however old.
-  const record = rows.find(({ storeId }) => storeId === request.storeId);
-  if (!record) {
-    return { kind: rows.length > 0 ? "wrong-store" : "not-found" };
+  return second && rank(second) === 0
+    ? { kind: "ambiguous" }
+    : { kind: "found", record: first.record };
+}
+
+/** Judges a request by the rows of what was typed. */
+export function judge(seen: readonly Seen[], wanted: Wanted, nowMs: number): Verdict {
+  const own = seen.find(({ record }) => isReceiptOf(record.receipt, wanted))?.record;
+  if (own?.receipt) {
+    return { kind: "redeemed", record: own, receipt: own.receipt };
+  }
+  const picked = pick(seen);
+  return picked.kind === "found" ? judgeOne(picked.record, wanted, nowMs) : picked;
+}
+
+/** Judges a request by the row of a code that this store redeems. */
+export function judgeOne(record: CodeRecord, wanted: Wanted, nowMs: number): Verdict {
+  const { receipt, lock } = record;
+  if (receipt && isReceiptOf(receipt, wanted)) {
+    return { kind: "redeemed", record, receipt };
   }
   const state = stateAt(record, nowMs);
   switch (state) {
     case "redeemed":
       return { kind: "already-redeemed", record };
     case "live":
-      // It can be redeemed and was not: it was issued after the attempt and before this reading.
-      return { kind: "unsettled" };
+      break;
     default:
       return { kind: state, record };
   }
+  if (!record.isHeld) {
+    // Its number was given back when its time was over.
+    return { kind: "expired", record };
+  }
+  if (record.opensAtMs !== undefined && record.opensAtMs > nowMs) {
+    return { kind: "not-yet", record };
+  }
+  if (isLocked(record, nowMs) && lock?.staffId !== wanted.staffId) {
+    return { kind: "locked", record };
+  }
+  return { kind: wanted.items > record.itemsLeft ? "too-few-left" : "open", record };
+}
+
+function isReceiptOf(receipt: Receipt | undefined, { storeId, requestId }: Wanted): boolean {
+  return receipt?.storeId === storeId && receipt.requestId === requestId;
 }

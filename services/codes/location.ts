@@ -43,14 +43,14 @@ export function hasLocation(space: LocationSpace, location: number): boolean {
         location % NAMED_BY_DIGIT_MAX < space.tables;
 }
 
-/** Lists the locations that the codes of an owner may have. With 100 locations it is the owner's suffix.
- * With more, it is each whose last two digits are the suffix: all of them are on the owner's shard.
- * With fewer, owners share them, as the tables of libraries are shared, by the remainder. */
+/** Lists the locations whose last two digits are a suffix: those that lie on the suffix's shard. With 100
+ * locations on end it is the suffix alone, with 1,000 there are ten, and with fewer there may be none. */
 export function locationsOfSuffix(space: LocationSpace, suffix: string): number[] {
-  const count = locationCount(space);
-  const first = Number(suffix) % count;
-  const steps = Math.ceil((count - first) / SUFFIX_COUNT);
-  return Array.from({ length: steps }, (_, step) => locationAt(space, first + step * SUFFIX_COUNT));
+  const first = Number(suffix);
+  const steps = Math.max(1, Math.ceil((locationCount(space) - first) / SUFFIX_COUNT));
+  return Array.from({ length: steps }, (_, step) => first + step * SUFFIX_COUNT).filter(
+    (location) => hasLocation(space, location),
+  );
 }
 
 /** Writes a location in decimal digits, as the end of a canonical code. */

@@ -1,16 +1,15 @@
 // Starts Codes: connections, the two services on one port, and a drain at the end.
 
 import { createAuthenticate, readMeshKey } from "#shared/auth.ts";
-import { createIds } from "#shared/ids.ts";
 import { createLogger } from "#shared/log.ts";
 import { openDatabase } from "#shared/mysql.ts";
 import { runProcess } from "#shared/process.ts";
 import { openRedis } from "#shared/redis.ts";
 import { serveGrpc } from "#shared/serve.ts";
-import { createShards } from "#shared/shards.ts";
 import { readConfig } from "./config.ts";
+import { readNumbersKey } from "./numbers-key.ts";
+import { createParts } from "./parts.ts";
 import { codesService } from "./service.ts";
-import { createStore } from "./store.ts";
 
 const config = readConfig();
 const logger = createLogger("codes", config.logLevel);
@@ -20,11 +19,11 @@ await runProcess(logger, async (parts) => {
   parts.push(database);
   const redis = openRedis(config.redisUrl, logger);
   parts.push({ stop: () => redis.disconnect() });
-  const ids = createIds(redis, logger);
-  parts.push(ids);
   const server = await serveGrpc({
     address: `${config.bind}:${config.port}`,
-    methods: codesService({ store: createStore(database), shards: createShards(database), ids }),
+    methods: codesService(
+      createParts({ database, redis, numbersKey: readNumbersKey(config.keyDir) }),
+    ),
     authenticate: createAuthenticate({
       service: "codes",
       jwksUrl: config.jwksUrl,

@@ -87,9 +87,9 @@ export const DEFAULT_POLICY: Policy = {
   stores: "issued-for",
   opensBeforeSeconds: undefined,
   closesAfterSeconds: undefined,
-  lockSeconds: 0,
-  reversalSeconds: 0,
-  quarantineSeconds: 0,
+  lockSeconds: 120,
+  reversalSeconds: 15 * MINUTE_SECONDS,
+  quarantineSeconds: 30 * DAY_SECONDS,
   allocation: "permutation",
   onFull: "refuse",
   // From 5 in 100 on, guesses hit too often, whatever the budgets.

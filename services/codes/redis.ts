@@ -8,6 +8,7 @@
 //   codes:{<tenant>}:guesses:locks    zset: device or person -> ms at which its lock ends
 //   codes:{<tenant>}:guesses:misses   hash: a ring of buckets of time -> tries and misses
 //   codes:{<tenant>}:guesses:one:<id> string: a guess that can be given back -> its bucket
+//   codes:number:<space>|<number>     string: whoever draws numbers holds this one, see drawing.ts
 // Each of them expires: a budget when it is whole again, the ring when all of it is past.
 
 import { randomBytes } from "node:crypto";
@@ -26,6 +27,7 @@ import {
   lockableText,
   NO_DEVICE,
 } from "./budgets.ts";
+import type { NumberLocks } from "./drawing.ts";
 import { type MissCount, type MissRatio, missRatio } from "./misses.ts";
 
 const GUESS_ID_BYTES = 12;
@@ -147,6 +149,23 @@ export function createRedis(redis: RedisConnection, rules: GuessRules = GUESS_RU
       return (await scripts.unlockDevice(keys, [text])) === 1;
     },
 
+    /** The locks of numbers that are being drawn. Single commands, because their keys lie anywhere. */
+    numberLocks: {
+      lock: async (names, lockMs) => {
+        const answers = await Promise.all(
+          names.map((name) => redis.set(numberKey(name), "1", "PX", lockMs, "NX")),
+        );
+        return answers.map((answer) => answer === "OK");
+      },
+      areLocked: async (names) => {
+        const answers = await Promise.all(names.map((name) => redis.exists(numberKey(name))));
+        return answers.map((answer) => answer === 1);
+      },
+      unlock: async (names) => {
+        await Promise.all(names.map((name) => redis.del(numberKey(name))));
+      },
+    } satisfies NumberLocks,
+
     /** Reads how many of a tenant's last tries missed, and how many would have as usual. */
     async readMissRatio(tenantId: string): Promise<MissRatio> {
       const [nowMs, ring] = await withTime<Record<string, string>>(
@@ -194,6 +213,10 @@ function budgetKey(tenantId: string, name: BudgetName, whose: string): string {
 
 function locksKey(tenantId: string): string {
   return `${prefixOf(tenantId)}:locks`;
+}
+
+function numberKey(name: string): string {
+  return `codes:number:${name}`;
 }
 
 function missesKey(tenantId: string): string {

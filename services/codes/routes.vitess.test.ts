@@ -1,11 +1,28 @@
-// Every statement of store.ts, as store.ts makes it, is sent through VEXPLAIN: which shards did vtgate
+// Every statement of store.ts and ledger-store.ts, as it is made there, is sent through VEXPLAIN: which shards did vtgate
 // ask? The four shards of the keyspace own the suffixes 00-24, 25-49, 50-74 and 75-99.
 
 import { afterAll, expect, test } from "vitest";
 import { openDatabase, type Sql, type Value } from "#shared/mysql.ts";
+import { suffixOf } from "#shared/suffix.ts";
 import { shardsOf, testConfig, uniqueId } from "#shared/testing.ts";
+import { type Line, lineOfReceipt } from "./acts.ts";
+import * as ledgerStore from "./ledger-store.ts";
+import { makeReceipt, makeRecord } from "./record-testing.ts";
 import { type CodeStore, createStore } from "./store.ts";
 import { rejection, uniqueAppointment } from "./testing.ts";
+
+const {
+  deleteTransfer,
+  findLine,
+  findReversal,
+  insertLines,
+  insertTransfer,
+  listLines,
+  listRedemptions,
+  listTransfers,
+  lockRecord,
+  updateRecord,
+} = ledgerStore;
 
 const database = openDatabase(testConfig().mysqlDsn, "codes");
 afterAll(() => database.stop());
@@ -21,42 +38,80 @@ const explaining: Sql = {
     return 0;
   },
 };
-const store = createStore(explaining);
+const store = createStore({ ...explaining, transact: (work) => work(explaining) });
 
 const shopper = { tenantId: "routes", shopperId: "shopper", storeId: uniqueId() };
 const owner = (suffix: string) => ({ ...shopper, appointmentId: uniqueAppointment(suffix) });
 const newCode = (suffix: string) => ({
   ...owner(suffix),
   code: `${String(Math.floor(Math.random() * 1e6)).padStart(6, "0")}${suffix}`,
+  policyVersion: 0,
   partySize: 1,
+  items: 1,
+  goods: "",
+  anyStore: false,
   issuedAtMs: 1,
+  opensAtMs: undefined,
   expiresAtMs: 2,
 });
-const receipt = {
-  redemptionId: uniqueId(),
-  requestId: uniqueId(),
-  storeId: shopper.storeId,
-  staffId: "clerk",
-  redeemedAtMs: 1,
-};
-
 const STATEMENTS: Record<keyof CodeStore, (suffix: string, other: string) => Promise<unknown>> = {
   insertCodes: (suffix, other) => store.insertCodes([newCode(suffix), newCode(other)]),
   insertTombstones: (suffix, other) => store.insertTombstones([owner(suffix), owner(other)], 1),
   revokeLive: (suffix, other) =>
-    store.revokeLive([uniqueAppointment(suffix), uniqueAppointment(other)], 1),
+    store.revokeLive([uniqueAppointment(suffix), uniqueAppointment(other)], 1, async () => []),
   listStates: (suffix, other) =>
     store.listStates([uniqueAppointment(suffix), uniqueAppointment(other)]),
-  countLive: (suffix) => store.countLive(suffix),
+  countLive: (suffix) => store.countLive(suffix, "routes"),
   findByAppointment: (suffix) =>
     store.findByAppointment(uniqueAppointment(suffix), "routes", "shopper"),
-  findByCode: (suffix) => store.findByCode(`123456${suffix}`, "routes", shopper.storeId),
   listByCode: (suffix) => store.listByCode(`123456${suffix}`, "routes"),
-  redeem: (suffix) => store.redeem(`123456${suffix}`, "routes", receipt),
+  listByAppointments: (suffix, other) =>
+    store.listByAppointments([uniqueAppointment(suffix), uniqueAppointment(other)]),
+  listByMember: (suffix) =>
+    store.listByMember("routes", shopperOf(suffix), { issuedAtMs: 9, appointmentId: "" }, 3),
 };
 
+/** The statements of ledger-store.ts. listTransfers asks all shards, and says so. */
+const LEDGER_STATEMENTS: Record<string, (suffix: string, other: string) => Promise<unknown>> = {
+  // Without the row, that it is gone is what it says.
+  lockRecord: (suffix) => rejection(lockRecord(explaining, uniqueAppointment(suffix))),
+  updateRecord: (suffix) => {
+    const record = makeRecord({
+      appointmentId: uniqueAppointment(suffix),
+      code: `123456${suffix}`,
+    });
+    return updateRecord(explaining, record, record);
+  },
+  insertLines: (suffix, other) => insertLines(explaining, [newLine(suffix), newLine(other)]),
+  findLine: (suffix) => findLine(explaining, newLine(suffix)),
+  findReversal: (suffix) => findReversal(explaining, newLine(suffix)),
+  listRedemptions: (suffix) => listRedemptions(explaining, uniqueAppointment(suffix)),
+  listLines: (suffix) => listLines(explaining, uniqueAppointment(suffix)),
+  insertTransfer: (suffix) => insertTransfer(explaining, uniqueAppointment(suffix), Date.now()),
+  deleteTransfer: (suffix) => deleteTransfer(explaining, uniqueAppointment(suffix)),
+};
+const ALL_STATEMENTS = { ...STATEMENTS, ...LEDGER_STATEMENTS };
+
+function newLine(suffix: string): Line {
+  const record = makeRecord({
+    appointmentId: uniqueAppointment(suffix),
+    tenantId: "routes",
+    code: `123456${suffix}`,
+  });
+  return lineOfReceipt(record, makeReceipt({ requestId: uniqueId() }));
+}
+
+/** Finds a shopper whose suffix is this. */
+function shopperOf(suffix: string): string {
+  for (let number = 0; ; number += 1) {
+    if (suffixOf("routes", `shopper-${number}`) === suffix) {
+      return `shopper-${number}`;
+    }
+  }
+}
+
 test.each(
-  Object.keys(STATEMENTS).flatMap((name) => [
+  Object.keys(ALL_STATEMENTS).flatMap((name) => [
     [name, "00", "24", "-40"],
     [name, "25", "49", "40-80"],
     [name, "50", "74", "80-c0"],
@@ -64,8 +119,17 @@ test.each(
   ]),
 )("%s of the suffixes %s and %s asks the shard %s and no other", async (name, low, high, shard) => {
   asked.length = 0;
-  await STATEMENTS[name as keyof CodeStore](low as string, high as string);
+  await ALL_STATEMENTS[name as keyof typeof ALL_STATEMENTS]?.(low as string, high as string);
   expect(asked).toEqual([[shard]]);
+});
+
+test("unfinished transfers are looked for on every shard, and nothing else of the ledger", async () => {
+  asked.length = 0;
+  await listTransfers(explaining, 1);
+  expect(asked).toEqual([["-40", "40-80", "80-c0", "c0-"]]);
+  const names = Object.keys(LEDGER_STATEMENTS);
+  const exported = Object.entries(ledgerStore).filter(([, value]) => typeof value === "function");
+  expect(exported.map(([name]) => name).sort()).toEqual([...names, "listTransfers"].sort());
 });
 
 test("a code without any suffix beside it finds its one shard", async () => {

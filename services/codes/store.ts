@@ -7,22 +7,15 @@
 // it clips values that do not fit, and drops a row whose code is not of its suffix. So sizes are
 // checked before, and no row is taken for written unless the count or a reading says so.
 
-import { idValue, isDuplicate, retryTransient, type Sql, type Value } from "#shared/mysql.ts";
-import { suffixAtEnd } from "#shared/suffix.ts";
-import type { CodeRecord, Receipt, StoredState } from "./domain.ts";
+import { type Database, idValue, retryTransient, type Sql, type Value } from "#shared/mysql.ts";
+import { suffixAtEnd, suffixOf } from "#shared/suffix.ts";
+import type { CodeRecord, Heir, StoredState } from "./domain.ts";
+import type { EndedCode } from "./freeing.ts";
+import { COLUMNS, type Row, STATES, stateOf, toHeir, toNumber, toRecord } from "./row.ts";
+import { type FreedNumber, putFreed } from "./space-store.ts";
 
 /** The most rows of one code that are read. A code comes again once in a million issues of its suffix. */
 const ROWS_OF_CODE_MAX = 100;
-
-/** The states as numbers, those of the proto. */
-const STATES: Record<StoredState, number> = { live: 1, redeemed: 2, revoked: 3 };
-const STATE_NAMES = new Map(
-  Object.entries(STATES).map(([name, value]) => [value, name as StoredState]),
-);
-
-const COLUMNS = `appointment_id, tenant_id, shopper_id, store_id, party_size, code, state,
-  issued_at_ms, expires_at_ms, redemption_id, redeemed_at_ms, redeemed_store_id, redeemed_by,
-  redeem_request_id`;
 
 /** Whose a code is, and where it counts. */
 export interface Owner {
@@ -35,27 +28,40 @@ export interface Owner {
 /** A live code to be written. */
 export interface NewCode extends Owner {
   readonly code: string;
+  readonly policyVersion: number;
   readonly partySize: number;
+  readonly items: number;
+  /** What a clerk hands over. */
+  readonly goods: string;
+  readonly anyStore: boolean;
   readonly issuedAtMs: number;
+  /** When it can be redeemed first. Undefined: at once. */
+  readonly opensAtMs: number | undefined;
   readonly expiresAtMs: number;
+  /** Which code it is for the same thing. If absent, the first. */
+  readonly serial?: number;
 }
 
 /** Where an appointment's code stands. */
 export interface StateRow {
   readonly appointmentId: string;
+  /** The canonical code. Undefined if it was revoked before it was issued. */
+  readonly code: string | undefined;
   readonly state: StoredState;
   readonly expiresAtMs: number | undefined;
+  /** To whom it was given: what is asked of this code is asked of theirs. */
+  readonly heir: Heir | undefined;
 }
 
 /** The statements. */
 export type CodeStore = ReturnType<typeof createStore>;
 
 /** Makes the statements of a keyspace. */
-export function createStore(sql: Sql) {
+export function createStore(database: Pick<Database, "select" | "write" | "transact">) {
   const select = <Row>(statement: string, values: readonly Value[]) =>
-    retryTransient(() => sql.select<Row>(statement, values));
+    retryTransient(() => database.select<Row>(statement, values));
   const write = (statement: string, values: readonly Value[]) =>
-    retryTransient(() => sql.write(statement, values));
+    retryTransient(() => database.write(statement, values));
 
   return {
     /** Writes the codes that are free, of appointments without a row. Of several codes of an
@@ -63,7 +69,8 @@ export function createStore(sql: Sql) {
     insertCodes: (codes: readonly NewCode[]) =>
       write(
         `insert ignore into pickup_code (suffix, appointment_id, tenant_id, shopper_id, store_id,
-           state, party_size, code, active_code, issued_at_ms, expires_at_ms)
+           state, party_size, code, active_code, issued_at_ms, expires_at_ms, policy_version, items,
+           items_left, goods, any_store, opens_at_ms, serial)
          values ?`,
         [
           codes.map((row) => [
@@ -74,6 +81,13 @@ export function createStore(sql: Sql) {
             row.code,
             row.issuedAtMs,
             row.expiresAtMs,
+            row.policyVersion,
+            row.items,
+            row.items,
+            row.goods === "" ? null : row.goods,
+            row.anyStore ? 1 : 0,
+            row.opensAtMs ?? null,
+            row.serial ?? 1,
           ]),
         ],
       ),
@@ -87,33 +101,51 @@ export function createStore(sql: Sql) {
         [owners.map((owner) => [...ownerValues(owner), STATES.revoked, revokedAtMs])],
       ),
 
-    /** Revokes the codes that are live. Returns how many. One shard. */
-    revokeLive: (appointmentIds: readonly string[], revokedAtMs: number) =>
-      write(
-        `update pickup_code set state = ?, active_code = null, revoked_at_ms = ?
-         where (suffix, appointment_id) in (?) and state = ?`,
-        [STATES.revoked, revokedAtMs, keys(appointmentIds), STATES.live],
+    /** Revokes the codes that are live, and notes when their numbers may be given again, which `freedOf`
+     * tells of codes that ended. One shard. */
+    revokeLive: (
+      appointmentIds: readonly string[],
+      revokedAtMs: number,
+      freedOf: (ended: readonly EndedCode[]) => Promise<readonly FreedNumber[]>,
+    ): Promise<void> =>
+      retryTransient(() =>
+        database.transact(async (sql) => {
+          const live = await lockLive(sql, appointmentIds);
+          if (live.length > 0) {
+            const ids = live.map(({ appointmentId }) => appointmentId);
+            await sql.write(
+              `update pickup_code set state = ?, active_code = null, revoked_at_ms = ?
+               where (suffix, appointment_id) in (?) and state = ?`,
+              [STATES.revoked, revokedAtMs, keys(ids), STATES.live],
+            );
+            await putFreed(sql, await freedOf(live));
+          }
+        }),
       ),
 
     /** Reads where the codes of some appointments stand; those without a row are left out. */
     listStates: async (appointmentIds: readonly string[]): Promise<StateRow[]> => {
       const rows = await select<Row>(
-        `select appointment_id, state, expires_at_ms from pickup_code
-         where (suffix, appointment_id) in (?)`,
+        `select appointment_id, code, state, expires_at_ms, transferred_to_id,
+           transferred_to_shopper_id
+         from pickup_code where (suffix, appointment_id) in (?)`,
         [keys(appointmentIds)],
       );
       return rows.map((row) => ({
         appointmentId: row.appointment_id,
+        code: row.code ?? undefined,
         state: stateOf(row),
         expiresAtMs: toNumber(row.expires_at_ms),
+        heir: toHeir(row),
       }));
     },
 
-    /** Counts the live codes of a suffix. Reads all its rows: for errors, not for the daily way. */
-    countLive: async (suffix: string): Promise<number> => {
+    /** Counts the live codes of a tenant at a suffix. Reads the key of each: for errors and gauges. */
+    countLive: async (suffix: string, tenantId: string): Promise<number> => {
       const [row] = await select<{ codes: string }>(
-        `select count(*) as codes from pickup_code where suffix = ? and state = ?`,
-        [suffix, STATES.live],
+        `select count(*) as codes from pickup_code
+         where suffix = ? and tenant_id = ? and active_code is not null`,
+        [suffix, tenantId],
       );
       return Number(row?.codes);
     },
@@ -138,19 +170,38 @@ export function createStore(sql: Sql) {
       return rows.map(toRecord)[0];
     },
 
-    /** Finds what a code stands for at a store: the live appointment, or else the last. */
-    findByCode: async (
-      code: string,
+    /** Reads the codes of some appointments; those without a row are left out. */
+    listByAppointments: async (appointmentIds: readonly string[]): Promise<CodeRecord[]> => {
+      const rows = await select<Row>(
+        `select ${COLUMNS} from pickup_code where (suffix, appointment_id) in (?)`,
+        [keys(appointmentIds)],
+      );
+      return rows.map(toRecord);
+    },
+
+    /** Lists the codes of a member, the last issued first, from a place on. */
+    listByMember: async (
       tenantId: string,
-      storeId: string,
-    ): Promise<CodeRecord | undefined> => {
+      shopperId: string,
+      from: { readonly issuedAtMs: number; readonly appointmentId: string },
+      countMax: number,
+    ): Promise<CodeRecord[]> => {
+      // The first bound on issued_at_ms is what the index by_member begins at.
       const rows = await select<Row>(
         `select ${COLUMNS} from pickup_code
-         where suffix = ? and code = ? and tenant_id = ? and store_id = ?
-         order by active_code is null, issued_at_ms desc limit 1`,
-        [suffixAtEnd(code), code, tenantId, idValue(storeId)],
+         where suffix = ? and tenant_id = ? and shopper_id = ? and issued_at_ms <= ?
+           and (issued_at_ms, appointment_id) < (?, ?)
+         order by issued_at_ms desc, appointment_id desc limit ${countMax}`,
+        [
+          suffixOf(tenantId, shopperId),
+          tenantId,
+          shopperId,
+          from.issuedAtMs,
+          from.issuedAtMs,
+          from.appointmentId,
+        ],
       );
-      return rows.map(toRecord)[0];
+      return rows.map(toRecord);
     },
 
     /** Lists what a code stood for at a tenant: the live appointment first, then the last issued. */
@@ -163,58 +214,30 @@ export function createStore(sql: Sql) {
       );
       return rows.map(toRecord);
     },
-
-    /** Redeems a code if it is live at this store now, and frees its digits. A request that redeemed
-     * these digits before is refused by the key once_a_request, and changes nothing. */
-    redeem: async (code: string, tenantId: string, receipt: Receipt): Promise<void> => {
-      const { redemptionId, requestId, storeId, staffId, redeemedAtMs } = receipt;
-      try {
-        await write(
-          `update pickup_code
-           set state = ?, active_code = null, redemption_id = ?, redeemed_at_ms = ?,
-             redeemed_store_id = ?, redeemed_by = ?, redeem_request_id = ?
-           where suffix = ? and active_code = ? and tenant_id = ? and store_id = ? and state = ?
-             and expires_at_ms > ?`,
-          [
-            STATES.redeemed,
-            idValue(redemptionId),
-            redeemedAtMs,
-            idValue(storeId),
-            staffId,
-            requestId,
-            suffixAtEnd(code),
-            code,
-            tenantId,
-            idValue(storeId),
-            STATES.live,
-            redeemedAtMs,
-          ],
-        );
-      } catch (error) {
-        if (!isDuplicate(error)) {
-          throw error;
-        }
-      }
-    },
   };
 }
 
-/** A row as the library returns it: BIGINT as strings. */
-interface Row {
-  readonly appointment_id: string;
-  readonly tenant_id: string;
-  readonly shopper_id: string;
-  readonly store_id: string;
-  readonly party_size: number | null;
-  readonly code: string | null;
-  readonly state: number;
-  readonly issued_at_ms: string | null;
-  readonly expires_at_ms: string | null;
-  readonly redemption_id: string | null;
-  readonly redeemed_at_ms: string | null;
-  readonly redeemed_store_id: string | null;
-  readonly redeemed_by: string | null;
-  readonly redeem_request_id: string | null;
+/** Locks the live codes of some appointments until the transaction ends, and returns them. One shard. */
+async function lockLive(
+  sql: Sql,
+  appointmentIds: readonly string[],
+): Promise<(EndedCode & { readonly appointmentId: string })[]> {
+  const rows = await sql.select<{
+    readonly appointment_id: string;
+    readonly tenant_id: string;
+    readonly code: string;
+    readonly policy_version: number;
+  }>(
+    `select appointment_id, tenant_id, code, policy_version from pickup_code
+     where (suffix, appointment_id) in (?) and state = ? for update`,
+    [keys(appointmentIds), STATES.live],
+  );
+  return rows.map((row) => ({
+    appointmentId: row.appointment_id,
+    tenantId: row.tenant_id,
+    code: row.code,
+    policyVersion: row.policy_version,
+  }));
 }
 
 function ownerValues(owner: Owner): Value[] {
@@ -224,40 +247,4 @@ function ownerValues(owner: Owner): Value[] {
 
 function keys(appointmentIds: readonly string[]): Value[] {
   return appointmentIds.map((id) => [suffixAtEnd(id), id]);
-}
-
-function stateOf(row: Pick<Row, "state">): StoredState {
-  const state = STATE_NAMES.get(row.state);
-  if (!state) {
-    throw new Error(`pickup_code holds the state ${row.state}, which this build does not know`);
-  }
-  return state;
-}
-
-function toNumber(value: string | number | null): number | undefined {
-  return value === null ? undefined : Number(value);
-}
-
-function toRecord(row: Row): CodeRecord {
-  return {
-    appointmentId: row.appointment_id,
-    tenantId: row.tenant_id,
-    shopperId: row.shopper_id,
-    storeId: row.store_id,
-    code: row.code ?? undefined,
-    partySize: toNumber(row.party_size),
-    issuedAtMs: toNumber(row.issued_at_ms),
-    expiresAtMs: toNumber(row.expires_at_ms),
-    state: stateOf(row),
-    receipt:
-      row.redemption_id === null
-        ? undefined
-        : {
-            redemptionId: row.redemption_id,
-            requestId: row.redeem_request_id ?? "",
-            storeId: row.redeemed_store_id ?? "",
-            staffId: row.redeemed_by ?? "",
-            redeemedAtMs: Number(row.redeemed_at_ms),
-          },
-  };
 }

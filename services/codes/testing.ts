@@ -4,51 +4,100 @@
 import { randomBytes } from "node:crypto";
 import { CodesService } from "#gen/slotmesh/codes/v1/codes_service_pb.ts";
 import { IssuingService } from "#gen/slotmesh/codes/v1/issuing_service_pb.ts";
-import { createSequence } from "#shared/ids.ts";
-import { openDatabase, type Sql, type Value } from "#shared/mysql.ts";
-import { createShards } from "#shared/shards.ts";
-import { clientAs, testConfig, uniqueId, uniqueTenant } from "#shared/testing.ts";
+import { reasonOf } from "#shared/errors.ts";
+import { type Database, openDatabase, type Sql, type Value } from "#shared/mysql.ts";
+import { openRedis } from "#shared/redis.ts";
+import { clientAs, silentLogger, testConfig, uniqueId, uniqueTenant } from "#shared/testing.ts";
 import { toTimestamp } from "#shared/time.ts";
-import { type CodesOptions, codesService } from "./service.ts";
-import { createStore } from "./store.ts";
+import type { NumberSource } from "./allocating.ts";
+import { createParts } from "./parts.ts";
+import { DEFAULT_POLICY, type Policy, type PolicySpec } from "./policy.ts";
+import { codesService } from "./service.ts";
 
 const HOUR_MS = 3_600_000;
+
+/** What a test may say of a code that it wants. */
+export interface Wished {
+  readonly expiresAtMs?: number;
+  readonly startsAtMs?: number;
+  readonly shopperId?: string;
+  readonly items?: number;
+  readonly goods?: string;
+}
 
 /** What a test may see or change about a statement before it runs. */
 export type Hook = (kind: "select" | "write", statement: string) => Promise<void> | void;
 
-/** Opens Codes on the real keyspace. */
-export function openCodes(changes: Partial<CodesOptions> & { before?: Hook; after?: Hook } = {}) {
-  const database = openDatabase(testConfig().mysqlDsn, "codes");
-  const { before, after, ...options } = changes;
-  const hooked: Sql = {
-    select: async <Row>(statement: string, values?: readonly Value[]) => {
-      await before?.("select", statement);
-      return database.select<Row>(statement, values);
-    },
-    write: async (statement, values) => {
-      await before?.("write", statement);
-      const count = await database.write(statement, values);
-      await after?.("write", statement);
-      return count;
-    },
+/** A source that draws from some numbers: collisions as a test wants them. */
+export function drawFrom(draw: () => number): NumberSource {
+  return {
+    take: async (wants) => wants.map(({ count }) => Array.from({ length: count }, draw)),
+    putBack: () => undefined,
   };
-  const store = createStore(hooked);
-  const next = createSequence(randomBytes(2).readUInt16BE() % 1024, Date.now);
-  const methods = codesService({
-    store,
-    shards: createShards(database),
-    ids: { next },
-    ...options,
-  });
-  const tenantId = uniqueTenant();
+}
+
+/** Opens Codes on the real keyspace, as one process of several: those with one `numbersKey` go together. */
+export function openCodes(
+  options: {
+    readonly before?: Hook;
+    readonly after?: Hook;
+    /** Runs when a transaction was committed: what it throws is an answer that was lost. */
+    readonly committed?: () => void;
+    /** Where numbers come from. If absent, as in production. */
+    readonly source?: NumberSource;
+    readonly numbersKey?: Buffer;
+    readonly tenantId?: string;
+    readonly now?: () => number;
+  } = {},
+) {
+  const database = openDatabase(testConfig().mysqlDsn, "codes");
+  const redis = openRedis(testConfig().redisUrl, silentLogger());
+  const { source, numbersKey = randomBytes(32), now = Date.now } = options;
+  const parts = createParts({ database: hooked(database, options), redis, numbersKey, now });
+  const sources = source ? { permutation: source, random: source } : parts.sources;
+  const methods = codesService({ ...parts, sources, now });
+  const issuing = clientAs(IssuingService, methods, { role: "service", subjectId: "scheduling" });
+  const { store, policyStore, policies } = parts;
+  const tenantId = options.tenantId ?? uniqueTenant();
   const storeId = uniqueId();
+  /** A wish for a code of this tenant and store. */
+  const wish = (suffix: string, wished: Wished = {}) => ({
+    appointmentId: uniqueAppointment(suffix),
+    tenantId,
+    shopperId: wished.shopperId ?? "shopper",
+    storeId,
+    partySize: 2,
+    items: wished.items ?? 0,
+    goods: wished.goods ?? "",
+    expireTime: toTimestamp(wished.expiresAtMs ?? Date.now() + HOUR_MS),
+    ...(wished.startsAtMs !== undefined && { openTime: toTimestamp(wished.startsAtMs) }),
+  });
+  /** Reads the digits of an appointment's code. */
+  const digitsOf = async ({ appointmentId }: { appointmentId: string }) => {
+    const record = await store.findByAppointment(appointmentId, tenantId);
+    return record?.code ?? "";
+  };
   return {
     database,
     store,
+    parts,
+    methods,
+    /** Ends the connections. */
+    stop: async () => {
+      redis.disconnect();
+      await database.stop();
+    },
+    /** Makes the next version of the tenant's policy. */
+    choosePolicy: async (changes: Partial<PolicySpec>): Promise<Policy> => {
+      const [last] = await policies.list(tenantId);
+      const policy = { ...DEFAULT_POLICY, ...changes, version: (last?.version ?? 0) + 1 };
+      await policyStore.insert(tenantId, { policy, createdBy: "test", createdAtMs: now() });
+      policies.forget(tenantId);
+      return policy;
+    },
     tenantId,
     storeId,
-    issuing: clientAs(IssuingService, methods, { role: "service", subjectId: "scheduling" }),
+    issuing,
     /** A clerk of the store. */
     clerk: clientAs(CodesService, methods, {
       role: "staff",
@@ -58,19 +107,61 @@ export function openCodes(changes: Partial<CodesOptions> & { before?: Hook; afte
     }),
     /** Anyone else. */
     as: (caller: Parameters<typeof clientAs>[2]) => clientAs(CodesService, methods, caller),
-    /** A wish for a code of this tenant and store. */
-    wish: (suffix: string, wished: { expiresAtMs?: number; shopperId?: string } = {}) => ({
-      appointmentId: uniqueAppointment(suffix),
-      tenantId,
-      shopperId: wished.shopperId ?? "shopper",
-      storeId,
-      partySize: 2,
-      expireTime: toTimestamp(wished.expiresAtMs ?? Date.now() + HOUR_MS),
-    }),
-    /** Reads the digits of an appointment's code. */
-    digitsOf: async ({ appointmentId }: { appointmentId: string }) => {
-      const record = await store.findByAppointment(appointmentId, tenantId);
-      return record?.code ?? "";
+    wish,
+    digitsOf,
+    /** Issues a code, and returns the wish with it. */
+    issue: async (suffix: string, wished: Wished = {}) => {
+      const one = wish(suffix, wished);
+      await issuing.issueCodes({ issues: [one] });
+      return { ...one, code: await digitsOf(one) };
+    },
+  };
+}
+
+function hooked(
+  database: Database,
+  options: { before?: Hook; after?: Hook; committed?: () => void },
+): Database {
+  const { before, after, committed } = options;
+  const through = (sql: Sql): Sql => ({
+    select: async <Row>(statement: string, values?: readonly Value[]) => {
+      await before?.("select", statement);
+      return sql.select<Row>(statement, values);
+    },
+    write: async (statement, values) => {
+      await before?.("write", statement);
+      const count = await sql.write(statement, values);
+      await after?.("write", statement);
+      return count;
+    },
+  });
+  return {
+    ...database,
+    ...through(database),
+    transact: async (work) => {
+      const result = await database.transact((sql) => work(through(sql)));
+      committed?.();
+      return result;
+    },
+  };
+}
+
+/** Loses the answer of the first transaction that writes what matches, after its commit: its outcome is not
+ * known to who made it. */
+export function loseAnswer(pattern: RegExp) {
+  let isArmed = false;
+  let lost = 0;
+  return {
+    lost: () => lost,
+    before: (_kind: "select" | "write", statement: string) => {
+      isArmed ||= lost === 0 && pattern.test(statement);
+    },
+    committed: () => {
+      if (isArmed) {
+        isArmed = false;
+        lost += 1;
+        throw Object.assign(new Error("Connection lost"), { code: "PROTOCOL_CONNECTION_LOST" });
+      }
     },
   };
 }
@@ -78,6 +169,12 @@ export function openCodes(changes: Partial<CodesOptions> & { before?: Hook; afte
 /** Returns an appointment id of a suffix that no other test has. */
 export function uniqueAppointment(suffix: string): string {
   return randomBytes(16).toString("hex") + suffix;
+}
+
+/** Waits for a rejection, and returns its reason and its message. */
+export async function refusal(promise: Promise<unknown>): Promise<[string | undefined, string]> {
+  const error = await rejection(promise);
+  return [reasonOf(error), String(error).replace("ConnectError: ", "")];
 }
 
 /** Waits for a rejection and returns it. */

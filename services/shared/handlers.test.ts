@@ -17,11 +17,25 @@ const ACCESS: Access<typeof CodesService> = {
   getCode: ["shopper"],
   lookupCode: ["staff", "manager"],
   redeemCode: [],
+  lockCode: [],
+  unlockCode: [],
+  reverseRedemption: [],
+  extendCode: [],
+  transferCode: [],
+  listCodes: [],
+  listCodeEvents: [],
 };
 const HANDLERS: Handlers<typeof CodesService> = {
   getCode: async () => ({ qrSvg: "reached" }),
   lookupCode: async () => ({}),
   redeemCode: async () => ({}),
+  lockCode: async () => ({}),
+  unlockCode: async () => ({}),
+  reverseRedemption: async () => ({}),
+  extendCode: async () => ({}),
+  transferCode: async () => ({}),
+  listCodes: async () => ({}),
+  listCodeEvents: async () => ({}),
 };
 const methods = bind(CodesService, ACCESS, HANDLERS);
 const appointmentId = `${"0a".repeat(16)}07`;

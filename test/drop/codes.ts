@@ -141,7 +141,7 @@ function faultsOf(code: PickupCode | undefined, shopper: Shopper): string[] {
   }
   const { appointmentId, shopperId, partySize, slot } = shopper;
   const faults = [
-    !/^[0-9]{8}$/.test(code.code) && "does not have 8 digits",
+    !/^[0-9]{6} [0-9]{2}$/.test(code.code) && "is not shown as 6 digits and 2",
     code.code.slice(-2) !== appointmentId.slice(-2) && "does not end in its owner's suffix",
     code.appointmentId !== appointmentId && "is of another appointment",
     code.shopperId !== shopperId && "is of another shopper",

@@ -74,7 +74,7 @@ test("a shopper registers, books, is confirmed, shows a code, and a clerk redeem
   expect(appointment).toMatchObject({ state: CONFIRMED, shopperId, storeId, partySize: 2 });
 
   const { code, qrSvg } = await shopper.codes.getCode({ appointmentId });
-  expect(code?.code).toMatch(/^[0-9]{8}$/);
+  expect(code?.code).toMatch(/^[0-9]{6} [0-9]{2}$/);
   expect(code?.code.slice(-2)).toBe(registered.session?.profile?.suffix);
   expect(qrSvg).toMatch(/^<svg/);
 

@@ -131,7 +131,7 @@ async function sell(second: Second): Promise<Slot[]> {
         if (appointment?.state === AppointmentState.CONFIRMED) {
           const { appointmentId } = appointment;
           const { code } = await insist(() => operator.codes.getCode({ appointmentId }));
-          expect(code?.code).toMatch(/^[0-9]{8}$/);
+          expect(code?.code).toMatch(/^[0-9]{6} [0-9]{2}$/);
         }
       }),
     ),

@@ -1,14 +1,38 @@
 // Codes in a simulation: its real handlers over rows kept in a map. Each statement is one step, with the
-// keys of services/codes/sql: one row an appointment, one live row a code, one redemption a request.
+// keys of services/codes/sql: one row an appointment, one live row a code, one line a request. What real
+// Codes does in a transaction is one step as well: it happens whole or not at all.
 
 import type { BoundMethod } from "#shared/handlers.ts";
-import { suffixAtEnd } from "#shared/suffix.ts";
+import type { Line } from "../../services/codes/acts.ts";
+import type { Want } from "../../services/codes/allocating.ts";
 import type { CodeRecord } from "../../services/codes/domain.ts";
+import type { Decide, Ledger, Outcome } from "../../services/codes/ledger.ts";
+import { DEFAULT_POLICY } from "../../services/codes/policy.ts";
 import { codesService } from "../../services/codes/service.ts";
+import { createSpaces } from "../../services/codes/spaces.ts";
 import type { CodeStore } from "../../services/codes/store.ts";
 import { atDatabase, storeAway } from "./failures.ts";
 import type { Actor, Network } from "./network.ts";
 import { twoShards } from "./shards.ts";
+
+/** Numbers are drawn here, so the order that this key makes is not used. */
+const NUMBERS_KEY = Buffer.alloc(32);
+
+/** What a row has when it is new. */
+const NEW_ROW = {
+  policyVersion: 0,
+  opensAtMs: undefined,
+  revokedAtMs: undefined,
+  subject: "",
+  goods: "",
+  items: 1,
+  itemsLeft: 1,
+  serial: 1,
+  anyStore: false,
+  lock: undefined,
+  heir: undefined,
+  receipt: undefined,
+} as const;
 
 /** A mistake that Codes could hold. */
 export type CodeFlaw =
@@ -21,6 +45,7 @@ export type CodeFlaw =
 export interface CodesPortOptions {
   readonly network: Network;
   readonly rows: Map<string, CodeRecord>;
+  readonly lines: Line[];
   /** Whether the database cannot be reached. */
   readonly isAway: () => boolean;
   readonly now: () => number;
@@ -33,26 +58,39 @@ export interface CodesPortOptions {
 
 /** Makes the handlers of a process of Codes. */
 export function codesMethods(options: CodesPortOptions, actor: Actor): BoundMethod[] {
-  let ids = 0;
+  const { step, ...tables } = openTables(options, actor);
+  const store = createCodeStore(options, tables, step);
+  const source = {
+    take: async (wants: readonly Want[]) =>
+      wants.map(({ count }) => Array.from({ length: count }, options.draw)),
+    putBack: () => undefined,
+  };
   return codesService({
-    store: createCodeStore(options, actor),
+    store,
+    ledger: createMemoryLedger(options, tables, step),
     shards: twoShards,
-    ids: {
-      next: () => {
-        ids += 1;
-        return `${options.now()}${String(ids).padStart(4, "0")}`;
-      },
+    policies: {
+      current: async () => DEFAULT_POLICY,
+      get: async () => DEFAULT_POLICY,
+      list: async () => [DEFAULT_POLICY],
+      forget: () => undefined,
     },
+    policyStore: {
+      list: async () => [],
+      insert: async () => undefined,
+      countLive: async () => new Map<number, number>(),
+    },
+    spaces: createSpaces({ masterKey: NUMBERS_KEY }),
+    sources: { permutation: source, random: source },
     now: options.now,
-    draw: options.draw,
   });
 }
 
-function createCodeStore(
-  { network, rows, isAway, flaw, onWrite }: CodesPortOptions,
-  actor: Actor,
-): CodeStore {
-  const step = <Result>(what: string, work: () => Result) =>
+type Step = <Result>(what: string, work: () => Result) => Promise<Result>;
+
+/** The rows and what writes them. */
+function openTables({ network, rows, isAway, flaw, onWrite }: CodesPortOptions, actor: Actor) {
+  const step: Step = (what, work) =>
     network.step(actor, atDatabase(`codes ${what}`), () => {
       if (isAway()) {
         throw storeAway();
@@ -66,10 +104,28 @@ function createCodeStore(
     onWrite(row, before);
   }
 
+  /** With the flaw, what was redeemed looks as if it was not. */
+  function read(row: CodeRecord): CodeRecord {
+    return flaw === "redeeming looks at no state" && row.state === "redeemed"
+      ? { ...row, state: "live", isHeld: true, itemsLeft: row.items, receipt: undefined }
+      : row;
+  }
+
+  return { step, write, read };
+}
+
+type Tables = Omit<ReturnType<typeof openTables>, "step">;
+
+function createCodeStore(
+  { rows, flaw }: CodesPortOptions,
+  { write, read }: Tables,
+  step: Step,
+): CodeStore {
   function listOf(code: string, tenantId: string): CodeRecord[] {
-    const rank = (row: CodeRecord) => (row.state === "live" ? 0 : 1);
+    const rank = (row: CodeRecord) => (row.isHeld ? 0 : 1);
     return [...rows.values()]
       .filter((row) => row.code === code && row.tenantId === tenantId)
+      .map(read)
       .sort((a, b) => rank(a) - rank(b) || (b.issuedAtMs ?? 0) - (a.issuedAtMs ?? 0));
   }
 
@@ -83,7 +139,14 @@ function createCodeStore(
           );
           if (!rows.has(appointmentId) && !isTaken) {
             const owner = { appointmentId, tenantId, shopperId, storeId };
-            write({ ...owner, ...rest, state: "live", receipt: undefined });
+            write({
+              ...NEW_ROW,
+              ...owner,
+              ...rest,
+              itemsLeft: rest.items,
+              state: "live",
+              isHeld: true,
+            });
             written += 1;
           }
         }
@@ -97,13 +160,14 @@ function createCodeStore(
           if (flaw !== "revoking leaves no tombstone" && !rows.has(appointmentId)) {
             const owner = { appointmentId, tenantId, shopperId, storeId };
             write({
+              ...NEW_ROW,
               ...owner,
               code: undefined,
               partySize: undefined,
               issuedAtMs: undefined,
               expiresAtMs: undefined,
               state: "revoked",
-              receipt: undefined,
+              isHeld: false,
             });
             written += 1;
           }
@@ -116,22 +180,19 @@ function createCodeStore(
 
     revokeLive: (appointmentIds) =>
       step(`revoke ${appointmentIds.map((id) => id.slice(0, 4)).join(" ")}`, () => {
-        let written = 0;
         for (const id of appointmentIds) {
           const row = rows.get(id);
           if (row?.state === "live") {
-            write({ ...row, state: "revoked" });
-            written += 1;
+            write({ ...row, state: "revoked", isHeld: false });
           }
         }
-        return written;
       }),
 
     listStates: (appointmentIds) =>
       step("read states", () =>
         appointmentIds.flatMap((appointmentId) => {
           const row = rows.get(appointmentId);
-          return row ? [{ appointmentId, state: row.state, expiresAtMs: row.expiresAtMs }] : [];
+          return row ? [row] : [];
         }),
       ),
 
@@ -148,28 +209,74 @@ function createCodeStore(
         return row?.tenantId === tenantId && isTheirs ? row : undefined;
       }),
 
-    findByCode: (code, tenantId, storeId) =>
-      step("find", () => listOf(code, tenantId).find((row) => row.storeId === storeId)),
-
     listByCode: (code, tenantId) => step("list", () => listOf(code, tenantId)),
 
-    redeem: (code, tenantId, receipt) =>
-      step(`redeem ..${suffixAtEnd(code)}`, () => {
-        const isSpent = [...rows.values()].some(
-          (row) =>
-            row.code === code &&
-            row.receipt?.storeId === receipt.storeId &&
-            row.receipt.requestId === receipt.requestId,
-        );
-        const row = listOf(code, tenantId).find(
-          ({ state }) =>
-            state === "live" || (flaw === "redeeming looks at no state" && state === "redeemed"),
-        );
-        const isInTime = (row?.expiresAtMs ?? 0) > receipt.redeemedAtMs;
-        if (row && !isSpent && row.storeId === receipt.storeId && isInTime) {
-          write({ ...row, state: "redeemed", receipt });
-        }
-      }),
+    listByAppointments: (appointmentIds) =>
+      step("list", () => appointmentIds.flatMap((id) => rows.get(id) ?? [])),
+
+    listByMember: () => Promise.reject(new Error("nobody lists codes here")),
+  };
+}
+
+/** One transaction is one step. */
+function createMemoryLedger(
+  { rows, lines }: CodesPortOptions,
+  { write, read }: Tables,
+  step: Step,
+): Ledger {
+  function apply<Refused extends object>(
+    appointmentId: string,
+    decide: Decide<Refused>,
+  ): Outcome<Refused> {
+    const before = rows.get(appointmentId);
+    if (!before) {
+      throw new Error("a row that was read is gone");
+    }
+    const own = lines.filter((line) => line.appointmentId === appointmentId);
+    const decided = decide(read(before), own);
+    if (!("after" in decided)) {
+      return { kind: "refused", refused: decided };
+    }
+    const isSpent = decided.lines.some(({ tenantId, code, storeId, requestId }) =>
+      lines.some(
+        (line) =>
+          line.tenantId === tenantId &&
+          line.code === code &&
+          line.storeId === storeId &&
+          line.requestId === requestId,
+      ),
+    );
+    if (isSpent) {
+      return { kind: "spent" };
+    }
+    const { after } = decided;
+    const isTaken = [...rows.values()].some((row) => row.isHeld && row.code === after.code);
+    if (after.isHeld && !before.isHeld && isTaken) {
+      return { kind: "reissued" };
+    }
+    write(after);
+    lines.push(...decided.lines);
+    return { kind: "changed", change: decided };
+  }
+
+  return {
+    change: (record, decide) =>
+      step(`change ${names([record])}`, () => apply(record.appointmentId, decide)),
+    findLine: (key) =>
+      step("find line", () =>
+        lines.find(
+          (line) =>
+            line.tenantId === key.tenantId &&
+            line.code === key.code &&
+            line.storeId === key.storeId &&
+            line.requestId === key.requestId,
+        ),
+      ),
+    findReversal: ({ eventId }) =>
+      step("find line", () => lines.find(({ ofEventId }) => ofEventId === eventId)),
+    listLines: () => Promise.reject(new Error("nobody lists lines here")),
+    listTransfers: () => Promise.reject(new Error("nobody gives codes away here")),
+    endTransfer: () => Promise.reject(new Error("nobody gives codes away here")),
   };
 }
 

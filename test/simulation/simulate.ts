@@ -4,6 +4,7 @@
 import { ClaimState } from "#gen/slotmesh/inventory/v1/claims_service_pb.ts";
 import { SchedulingService } from "#gen/slotmesh/scheduling/v1/scheduling_service_pb.ts";
 import type { BoundMethod } from "#shared/handlers.ts";
+import type { Line } from "../../services/codes/acts.ts";
 import type { CodeRecord } from "../../services/codes/domain.ts";
 import { nameOfSlot } from "../../services/inventory/domain.ts";
 import { type Row, WORK_NONE } from "../../services/scheduling/domain.ts";
@@ -95,6 +96,7 @@ function buildTown(seed: number, flaws: Flaws, keepTrace: boolean) {
   };
   const appointments = new Map<string, Row>();
   const codeRows = new Map<string, CodeRecord>();
+  const codeLines: Line[] = [];
   const rows: Rows = { tables, appointments, codes: codeRows };
   const ledger: Ledger = {
     queued: new Set(),
@@ -132,6 +134,7 @@ function buildTown(seed: number, flaws: Flaws, keepTrace: boolean) {
       {
         network,
         rows: codeRows,
+        lines: codeLines,
         now,
         isAway: isAway("codes"),
         draw: () => dice.between(0, CODES_DRAWN_FROM - 1),

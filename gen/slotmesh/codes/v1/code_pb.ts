@@ -15,24 +15,24 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file slotmesh/codes/v1/code.proto.
  */
 export const file_slotmesh_codes_v1_code: GenFile = /*@__PURE__*/
-  fileDesc("ChxzbG90bWVzaC9jb2Rlcy92MS9jb2RlLnByb3RvEhFzbG90bWVzaC5jb2Rlcy52MSL4AgoKUGlja3VwQ29kZRIVCgRjb2RlGAEgASgJQge6SARyAhgIEh8KDmFwcG9pbnRtZW50X2lkGAIgASgJQge6SARyAhgiEhoKCXRlbmFudF9pZBgDIAEoCUIHukgEcgIYIBIbCgpzaG9wcGVyX2lkGAQgASgJQge6SARyAhhAEhkKCHN0b3JlX2lkGAUgASgJQge6SARyAhgUEh0KCnBhcnR5X3NpemUYBiABKAVCCbpIBhoEGGQoARIrCgVzdGF0ZRgHIAEoDjIcLnNsb3RtZXNoLmNvZGVzLnYxLkNvZGVTdGF0ZRIuCgppc3N1ZV90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtleHBpcmVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMQoKcmVkZW1wdGlvbhgKIAEoCzIdLnNsb3RtZXNoLmNvZGVzLnYxLlJlZGVtcHRpb24ikwEKClJlZGVtcHRpb24SHgoNcmVkZW1wdGlvbl9pZBgBIAEoCUIHukgEcgIYFBIZCghzdG9yZV9pZBgCIAEoCUIHukgEcgIYFBIZCghzdGFmZl9pZBgDIAEoCUIHukgEcgIYQBIvCgtyZWRlZW1fdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAqhQEKCUNvZGVTdGF0ZRIaChZDT0RFX1NUQVRFX1VOU1BFQ0lGSUVEEAASEwoPQ09ERV9TVEFURV9MSVZFEAESFwoTQ09ERV9TVEFURV9SRURFRU1FRBACEhYKEkNPREVfU1RBVEVfUkVWT0tFRBADEhYKEkNPREVfU1RBVEVfRVhQSVJFRBAEYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp]);
+  fileDesc("ChxzbG90bWVzaC9jb2Rlcy92MS9jb2RlLnByb3RvEhFzbG90bWVzaC5jb2Rlcy52MSKNBQoKUGlja3VwQ29kZRIVCgRjb2RlGAEgASgJQge6SARyAhgoEh8KDmFwcG9pbnRtZW50X2lkGAIgASgJQge6SARyAhgiEhoKCXRlbmFudF9pZBgDIAEoCUIHukgEcgIYIBIbCgpzaG9wcGVyX2lkGAQgASgJQge6SARyAhhAEhkKCHN0b3JlX2lkGAUgASgJQge6SARyAhgUEh0KCnBhcnR5X3NpemUYBiABKAVCCbpIBhoEGGQoARIrCgVzdGF0ZRgHIAEoDjIcLnNsb3RtZXNoLmNvZGVzLnYxLkNvZGVTdGF0ZRIuCgppc3N1ZV90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtleHBpcmVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMQoKcmVkZW1wdGlvbhgKIAEoCzIdLnNsb3RtZXNoLmNvZGVzLnYxLlJlZGVtcHRpb24SHwoOcG9saWN5X3ZlcnNpb24YCyABKAVCB7pIBBoCKAASGAoHc3ViamVjdBgMIAEoCUIHukgEcgIYQBIXCgVnb29kcxgNIAEoCUIIukgFcgMYyAESGQoFaXRlbXMYDiABKAVCCrpIBxoFGOgHKAESHgoKaXRlbXNfbGVmdBgPIAEoBUIKukgHGgUY6AcoABItCglvcGVuX3RpbWUYECABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCWFueV9zdG9yZRgRIAEoCBIpCgRsb2NrGBIgASgLMhsuc2xvdG1lc2guY29kZXMudjEuQ29kZUxvY2sSFwoGc2VyaWFsGBMgASgFQge6SAQaAigBInEKCENvZGVMb2NrEhkKCHN0YWZmX2lkGAEgASgJQge6SARyAhhAEhkKCHN0b3JlX2lkGAIgASgJQge6SARyAhgUEi8KC2V4cGlyZV90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKuAQoKUmVkZW1wdGlvbhIeCg1yZWRlbXB0aW9uX2lkGAEgASgJQge6SARyAhgUEhkKCHN0b3JlX2lkGAIgASgJQge6SARyAhgUEhkKCHN0YWZmX2lkGAMgASgJQge6SARyAhhAEi8KC3JlZGVlbV90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIZCgVpdGVtcxgFIAEoBUIKukgHGgUY6AcoACKqAgoJQ29kZUV2ZW50EhkKCGV2ZW50X2lkGAEgASgJQge6SARyAhgUEi4KBGtpbmQYAiABKA4yIC5zbG90bWVzaC5jb2Rlcy52MS5Db2RlRXZlbnRLaW5kEhkKCHN0b3JlX2lkGAMgASgJQge6SARyAhgUEhkKCGFjdG9yX2lkGAQgASgJQge6SARyAhhAEhkKBWl0ZW1zGAUgASgFQgq6SAcaBRjoBygAEhwKC29mX2V2ZW50X2lkGAYgASgJQge6SARyAhgUEhgKBnJlYXNvbhgHIAEoCUIIukgFcgMYyAESKAoEdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHwoOYXBwb2ludG1lbnRfaWQYCSABKAlCB7pIBHICGCIqhQEKCUNvZGVTdGF0ZRIaChZDT0RFX1NUQVRFX1VOU1BFQ0lGSUVEEAASEwoPQ09ERV9TVEFURV9MSVZFEAESFwoTQ09ERV9TVEFURV9SRURFRU1FRBACEhYKEkNPREVfU1RBVEVfUkVWT0tFRBADEhYKEkNPREVfU1RBVEVfRVhQSVJFRBAEKp8CCg1Db2RlRXZlbnRLaW5kEh8KG0NPREVfRVZFTlRfS0lORF9VTlNQRUNJRklFRBAAEhwKGENPREVfRVZFTlRfS0lORF9SRURFRU1FRBABEhwKGENPREVfRVZFTlRfS0lORF9SRVZFUlNFRBACEhoKFkNPREVfRVZFTlRfS0lORF9MT0NLRUQQAxIcChhDT0RFX0VWRU5UX0tJTkRfVU5MT0NLRUQQBBIbChdDT0RFX0VWRU5UX0tJTkRfUkVWT0tFRBAFEhwKGENPREVfRVZFTlRfS0lORF9FWFRFTkRFRBAGEh8KG0NPREVfRVZFTlRfS0lORF9UUkFOU0ZFUlJFRBAHEhsKF0NPREVfRVZFTlRfS0lORF9FWFBJUkVEEAhiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp]);
 
 /**
- * A short code: 6 random digits and the 2 digits of its owner's suffix. Only live codes are unique; a
- * code is a string, because leading zeros count.
+ * A short code, which looks as its tenant's policy says. Only the live codes of a tenant are unique; a code
+ * is a string, because leading zeros count.
  *
  * @generated from message slotmesh.codes.v1.PickupCode
  */
 export type PickupCode = Message<"slotmesh.codes.v1.PickupCode"> & {
   /**
-   * The digits. Empty if it was revoked before it was issued.
+   * The code as it is shown, grouped. Empty if it was revoked before it was issued.
    *
    * @generated from field: string code = 1;
    */
   code: string;
 
   /**
-   * The appointment it is for.
+   * What it is for: an appointment, or the id that Codes gave to the issuer's subject.
    *
    * @generated from field: string appointment_id = 2;
    */
@@ -53,7 +53,7 @@ export type PickupCode = Message<"slotmesh.codes.v1.PickupCode"> & {
   shopperId: string;
 
   /**
-   * The only store that redeems it.
+   * The store that it was issued for. It alone redeems the code, unless any_store says otherwise.
    *
    * @generated from field: string store_id = 5;
    */
@@ -88,11 +88,74 @@ export type PickupCode = Message<"slotmesh.codes.v1.PickupCode"> & {
   expireTime?: Timestamp | undefined;
 
   /**
-   * Its redemption. Absent unless the state is REDEEMED.
+   * Its last redemption that was not reversed. Absent if there is none.
    *
    * @generated from field: slotmesh.codes.v1.Redemption redemption = 10;
    */
   redemption?: Redemption | undefined;
+
+  /**
+   * The policy that it was issued under.
+   *
+   * @generated from field: int32 policy_version = 11;
+   */
+  policyVersion: number;
+
+  /**
+   * What its issuer calls it: an order number. Empty for an appointment.
+   *
+   * @generated from field: string subject = 12;
+   */
+  subject: string;
+
+  /**
+   * What a clerk hands over, in the issuer's words. May be empty.
+   *
+   * @generated from field: string goods = 13;
+   */
+  goods: string;
+
+  /**
+   * How many items or uses it is good for.
+   *
+   * @generated from field: int32 items = 14;
+   */
+  items: number;
+
+  /**
+   * How many of them are left.
+   *
+   * @generated from field: int32 items_left = 15;
+   */
+  itemsLeft: number;
+
+  /**
+   * When it can be redeemed first. Absent: at once.
+   *
+   * @generated from field: google.protobuf.Timestamp open_time = 16;
+   */
+  openTime?: Timestamp | undefined;
+
+  /**
+   * Whether every store of the tenant redeems it.
+   *
+   * @generated from field: bool any_store = 17;
+   */
+  anyStore: boolean;
+
+  /**
+   * The clerk who is looking at the goods. Absent unless locked.
+   *
+   * @generated from field: slotmesh.codes.v1.CodeLock lock = 18;
+   */
+  lock?: CodeLock | undefined;
+
+  /**
+   * Raised whenever tickets that were made before must not count any more.
+   *
+   * @generated from field: int32 serial = 19;
+   */
+  serial: number;
 };
 
 /**
@@ -103,7 +166,42 @@ export const PickupCodeSchema: GenMessage<PickupCode> = /*@__PURE__*/
   messageDesc(file_slotmesh_codes_v1_code, 0);
 
 /**
- * The receipt of a redeemed code.
+ * A clerk's hold on a code while they look at the goods.
+ *
+ * @generated from message slotmesh.codes.v1.CodeLock
+ */
+export type CodeLock = Message<"slotmesh.codes.v1.CodeLock"> & {
+  /**
+   * Who.
+   *
+   * @generated from field: string staff_id = 1;
+   */
+  staffId: string;
+
+  /**
+   * Where.
+   *
+   * @generated from field: string store_id = 2;
+   */
+  storeId: string;
+
+  /**
+   * Until when nobody else can redeem it.
+   *
+   * @generated from field: google.protobuf.Timestamp expire_time = 3;
+   */
+  expireTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message slotmesh.codes.v1.CodeLock.
+ * Use `create(CodeLockSchema)` to create a new message.
+ */
+export const CodeLockSchema: GenMessage<CodeLock> = /*@__PURE__*/
+  messageDesc(file_slotmesh_codes_v1_code, 1);
+
+/**
+ * The receipt of a redemption.
  *
  * @generated from message slotmesh.codes.v1.Redemption
  */
@@ -135,6 +233,13 @@ export type Redemption = Message<"slotmesh.codes.v1.Redemption"> & {
    * @generated from field: google.protobuf.Timestamp redeem_time = 4;
    */
   redeemTime?: Timestamp | undefined;
+
+  /**
+   * How many items were redeemed.
+   *
+   * @generated from field: int32 items = 5;
+   */
+  items: number;
 };
 
 /**
@@ -142,7 +247,84 @@ export type Redemption = Message<"slotmesh.codes.v1.Redemption"> & {
  * Use `create(RedemptionSchema)` to create a new message.
  */
 export const RedemptionSchema: GenMessage<Redemption> = /*@__PURE__*/
-  messageDesc(file_slotmesh_codes_v1_code, 1);
+  messageDesc(file_slotmesh_codes_v1_code, 2);
+
+/**
+ * A line of the ledger. Lines are never changed.
+ *
+ * @generated from message slotmesh.codes.v1.CodeEvent
+ */
+export type CodeEvent = Message<"slotmesh.codes.v1.CodeEvent"> & {
+  /**
+   * The line's id, decimal.
+   *
+   * @generated from field: string event_id = 1;
+   */
+  eventId: string;
+
+  /**
+   * What was done.
+   *
+   * @generated from field: slotmesh.codes.v1.CodeEventKind kind = 2;
+   */
+  kind: CodeEventKind;
+
+  /**
+   * Where. Empty where no store had part in it.
+   *
+   * @generated from field: string store_id = 3;
+   */
+  storeId: string;
+
+  /**
+   * Who did it: a member of staff, a shopper, or a service by its name.
+   *
+   * @generated from field: string actor_id = 4;
+   */
+  actorId: string;
+
+  /**
+   * How many items.
+   *
+   * @generated from field: int32 items = 5;
+   */
+  items: number;
+
+  /**
+   * The redemption that was reversed. Empty unless kind is REVERSED.
+   *
+   * @generated from field: string of_event_id = 6;
+   */
+  ofEventId: string;
+
+  /**
+   * Why, in the words of who did it. May be empty.
+   *
+   * @generated from field: string reason = 7;
+   */
+  reason: string;
+
+  /**
+   * When.
+   *
+   * @generated from field: google.protobuf.Timestamp time = 8;
+   */
+  time?: Timestamp | undefined;
+
+  /**
+   * What it was for.
+   *
+   * @generated from field: string appointment_id = 9;
+   */
+  appointmentId: string;
+};
+
+/**
+ * Describes the message slotmesh.codes.v1.CodeEvent.
+ * Use `create(CodeEventSchema)` to create a new message.
+ */
+export const CodeEventSchema: GenMessage<CodeEvent> = /*@__PURE__*/
+  messageDesc(file_slotmesh_codes_v1_code, 3);
 
 /**
  * Where a PickupCode stands. LIVE is left once, for REDEEMED or REVOKED; EXPIRED is LIVE past its time.
@@ -198,4 +380,87 @@ export type CodeState = (typeof CodeState)[keyof typeof CodeState] | UnknownEnum
  */
 export const CodeStateSchema: GenEnum<CodeState> = /*@__PURE__*/
   enumDesc(file_slotmesh_codes_v1_code, 0);
+
+/**
+ * What was done with a code.
+ *
+ * @generated from enum slotmesh.codes.v1.CodeEventKind
+ */
+export const CodeEventKind = {
+  /**
+   * Nothing.
+   *
+   * @generated from enum value: CODE_EVENT_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Items were redeemed.
+   *
+   * @generated from enum value: CODE_EVENT_KIND_REDEEMED = 1;
+   */
+  REDEEMED: 1,
+
+  /**
+   * A redemption was reversed.
+   *
+   * @generated from enum value: CODE_EVENT_KIND_REVERSED = 2;
+   */
+  REVERSED: 2,
+
+  /**
+   * A clerk began to look at the goods.
+   *
+   * @generated from enum value: CODE_EVENT_KIND_LOCKED = 3;
+   */
+  LOCKED: 3,
+
+  /**
+   * A lock was given up.
+   *
+   * @generated from enum value: CODE_EVENT_KIND_UNLOCKED = 4;
+   */
+  UNLOCKED: 4,
+
+  /**
+   * It was taken back.
+   *
+   * @generated from enum value: CODE_EVENT_KIND_REVOKED = 5;
+   */
+  REVOKED: 5,
+
+  /**
+   * Its time was extended.
+   *
+   * @generated from enum value: CODE_EVENT_KIND_EXTENDED = 6;
+   */
+  EXTENDED: 6,
+
+  /**
+   * It was given to another person, who has a code of their own now.
+   *
+   * @generated from enum value: CODE_EVENT_KIND_TRANSFERRED = 7;
+   */
+  TRANSFERRED: 7,
+
+  /**
+   * Its time was over, and its number was given back.
+   *
+   * @generated from enum value: CODE_EVENT_KIND_EXPIRED = 8;
+   */
+  EXPIRED: 8,
+} as const;
+
+/**
+ * What was done with a code.
+ *
+ * @generated from enum slotmesh.codes.v1.CodeEventKind
+ */
+export type CodeEventKind = (typeof CodeEventKind)[keyof typeof CodeEventKind] | UnknownEnum;
+
+/**
+ * Describes the enum slotmesh.codes.v1.CodeEventKind.
+ */
+export const CodeEventKindSchema: GenEnum<CodeEventKind> = /*@__PURE__*/
+  enumDesc(file_slotmesh_codes_v1_code, 1);
 

@@ -7,7 +7,9 @@
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "#protovalidate/buf/validate/validate_pb.js";
-import type { PickupCode } from "./code_pb.ts";
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { CodeEvent, PickupCode, Redemption } from "./code_pb.ts";
 import { file_slotmesh_codes_v1_code } from "./code_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
@@ -15,7 +17,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file slotmesh/codes/v1/codes_service.proto.
  */
 export const file_slotmesh_codes_v1_codes_service: GenFile = /*@__PURE__*/
-  fileDesc("CiVzbG90bWVzaC9jb2Rlcy92MS9jb2Rlc19zZXJ2aWNlLnByb3RvEhFzbG90bWVzaC5jb2Rlcy52MSJKCg5HZXRDb2RlUmVxdWVzdBI4Cg5hcHBvaW50bWVudF9pZBgBIAEoCUIgukgdyAEBchgyFl5bMC05YS1mXXszMn1bMC05XXsyfSQiWQoPR2V0Q29kZVJlc3BvbnNlEisKBGNvZGUYASABKAsyHS5zbG90bWVzaC5jb2Rlcy52MS5QaWNrdXBDb2RlEhkKBnFyX3N2ZxgCIAEoCUIJukgGcgQYoJwBImcKEUxvb2t1cENvZGVSZXF1ZXN0EicKBGNvZGUYASABKAlCGbpIFsgBAXIRMg9eWzAtOSAtXXs4LDI0fSQSKQoIc3RvcmVfaWQYAiABKAlCF7pIFMgBAXIPMg1eWzAtOV17MSwxOX0kIkEKEkxvb2t1cENvZGVSZXNwb25zZRIrCgRjb2RlGAEgASgLMh0uc2xvdG1lc2guY29kZXMudjEuUGlja3VwQ29kZSKHAQoRUmVkZWVtQ29kZVJlcXVlc3QSJwoEY29kZRgBIAEoCUIZukgWyAEBchEyD15bMC05IC1dezgsMjR9JBIpCghzdG9yZV9pZBgCIAEoCUIXukgUyAEBcg8yDV5bMC05XXsxLDE5fSQSHgoKcmVxdWVzdF9pZBgDIAEoCUIKukgHyAEBcgIYQCJ0ChJSZWRlZW1Db2RlUmVzcG9uc2USMQoHb3V0Y29tZRgBIAEoDjIgLnNsb3RtZXNoLmNvZGVzLnYxLlJlZGVlbU91dGNvbWUSKwoEY29kZRgCIAEoCzIdLnNsb3RtZXNoLmNvZGVzLnYxLlBpY2t1cENvZGUq5wEKDVJlZGVlbU91dGNvbWUSHgoaUkVERUVNX09VVENPTUVfVU5TUEVDSUZJRUQQABIbChdSRURFRU1fT1VUQ09NRV9SRURFRU1FRBABEiMKH1JFREVFTV9PVVRDT01FX0FMUkVBRFlfUkVERUVNRUQQAhIeChpSRURFRU1fT1VUQ09NRV9XUk9OR19TVE9SRRADEhoKFlJFREVFTV9PVVRDT01FX0VYUElSRUQQBBIaChZSRURFRU1fT1VUQ09NRV9SRVZPS0VEEAUSHAoYUkVERUVNX09VVENPTUVfTk9UX0ZPVU5EEAYypQIKDENvZGVzU2VydmljZRJVCgdHZXRDb2RlEiEuc2xvdG1lc2guY29kZXMudjEuR2V0Q29kZVJlcXVlc3QaIi5zbG90bWVzaC5jb2Rlcy52MS5HZXRDb2RlUmVzcG9uc2UiA5ACARJeCgpMb29rdXBDb2RlEiQuc2xvdG1lc2guY29kZXMudjEuTG9va3VwQ29kZVJlcXVlc3QaJS5zbG90bWVzaC5jb2Rlcy52MS5Mb29rdXBDb2RlUmVzcG9uc2UiA5ACARJeCgpSZWRlZW1Db2RlEiQuc2xvdG1lc2guY29kZXMudjEuUmVkZWVtQ29kZVJlcXVlc3QaJS5zbG90bWVzaC5jb2Rlcy52MS5SZWRlZW1Db2RlUmVzcG9uc2UiA5ACAmIGcHJvdG8z", [file_buf_validate_validate, file_slotmesh_codes_v1_code]);
+  fileDesc("CiVzbG90bWVzaC9jb2Rlcy92MS9jb2Rlc19zZXJ2aWNlLnByb3RvEhFzbG90bWVzaC5jb2Rlcy52MSJKCg5HZXRDb2RlUmVxdWVzdBI4Cg5hcHBvaW50bWVudF9pZBgBIAEoCUIgukgdyAEBchgyFl5bMC05YS1mXXszMn1bMC05XXsyfSQiWQoPR2V0Q29kZVJlc3BvbnNlEisKBGNvZGUYASABKAsyHS5zbG90bWVzaC5jb2Rlcy52MS5QaWNrdXBDb2RlEhkKBnFyX3N2ZxgCIAEoCUIJukgGcgQYoJwBIlkKEUxvb2t1cENvZGVSZXF1ZXN0EhkKBGNvZGUYASABKAlCC7pICMgBAXIDGKwCEikKCHN0b3JlX2lkGAIgASgJQhe6SBTIAQFyDzINXlswLTldezEsMTl9JCJBChJMb29rdXBDb2RlUmVzcG9uc2USKwoEY29kZRgBIAEoCzIdLnNsb3RtZXNoLmNvZGVzLnYxLlBpY2t1cENvZGUisAEKEVJlZGVlbUNvZGVSZXF1ZXN0EhkKBGNvZGUYASABKAlCC7pICMgBAXIDGKwCEikKCHN0b3JlX2lkGAIgASgJQhe6SBTIAQFyDzINXlswLTldezEsMTl9JBIeCgpyZXF1ZXN0X2lkGAMgASgJQgq6SAfIAQFyAhhAEhkKBWl0ZW1zGAQgASgFQgq6SAcaBRjoBygAEhoKCWRldmljZV9pZBgFIAEoCUIHukgEcgIYQCK/AQoSUmVkZWVtQ29kZVJlc3BvbnNlEjEKB291dGNvbWUYASABKA4yIC5zbG90bWVzaC5jb2Rlcy52MS5SZWRlZW1PdXRjb21lEisKBGNvZGUYAiABKAsyHS5zbG90bWVzaC5jb2Rlcy52MS5QaWNrdXBDb2RlEhkKB21lc3NhZ2UYAyABKAlCCLpIBXIDGKwCEi4KB3JlY2VpcHQYBCABKAsyHS5zbG90bWVzaC5jb2Rlcy52MS5SZWRlbXB0aW9uInMKD0xvY2tDb2RlUmVxdWVzdBIZCgRjb2RlGAEgASgJQgu6SAjIAQFyAxisAhIpCghzdG9yZV9pZBgCIAEoCUIXukgUyAEBcg8yDV5bMC05XXsxLDE5fSQSGgoJZGV2aWNlX2lkGAMgASgJQge6SARyAhhAIo0BChBMb2NrQ29kZVJlc3BvbnNlEjEKB291dGNvbWUYASABKA4yIC5zbG90bWVzaC5jb2Rlcy52MS5SZWRlZW1PdXRjb21lEisKBGNvZGUYAiABKAsyHS5zbG90bWVzaC5jb2Rlcy52MS5QaWNrdXBDb2RlEhkKB21lc3NhZ2UYAyABKAlCCLpIBXIDGKwCIlkKEVVubG9ja0NvZGVSZXF1ZXN0EhkKBGNvZGUYASABKAlCC7pICMgBAXIDGKwCEikKCHN0b3JlX2lkGAIgASgJQhe6SBTIAQFyDzINXlswLTldezEsMTl9JCJBChJVbmxvY2tDb2RlUmVzcG9uc2USKwoEY29kZRgBIAEoCzIdLnNsb3RtZXNoLmNvZGVzLnYxLlBpY2t1cENvZGUi7AEKGFJldmVyc2VSZWRlbXB0aW9uUmVxdWVzdBI4Cg5hcHBvaW50bWVudF9pZBgBIAEoCUIgukgdyAEBchgyFl5bMC05YS1mXXszMn1bMC05XXsyfSQSLgoNcmVkZW1wdGlvbl9pZBgCIAEoCUIXukgUyAEBcg8yDV5bMC05XXsxLDE5fSQSKQoIc3RvcmVfaWQYAyABKAlCF7pIFMgBAXIPMg1eWzAtOV17MSwxOX0kEhsKBnJlYXNvbhgEIAEoCUILukgIyAEBcgMYyAESHgoKcmVxdWVzdF9pZBgFIAEoCUIKukgHyAEBcgIYQCJ1ChlSZXZlcnNlUmVkZW1wdGlvblJlc3BvbnNlEisKBGNvZGUYASABKAsyHS5zbG90bWVzaC5jb2Rlcy52MS5QaWNrdXBDb2RlEisKBWV2ZW50GAIgASgLMhwuc2xvdG1lc2guY29kZXMudjEuQ29kZUV2ZW50IsABChFFeHRlbmRDb2RlUmVxdWVzdBI4Cg5hcHBvaW50bWVudF9pZBgBIAEoCUIgukgdyAEBchgyFl5bMC05YS1mXXszMn1bMC05XXsyfSQSNwoLZXhwaXJlX3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQga6SAPIAQESGAoGcmVhc29uGAMgASgJQgi6SAVyAxjIARIeCgpyZXF1ZXN0X2lkGAQgASgJQgq6SAfIAQFyAhhAIkEKEkV4dGVuZENvZGVSZXNwb25zZRIrCgRjb2RlGAEgASgLMh0uc2xvdG1lc2guY29kZXMudjEuUGlja3VwQ29kZSKSAQoTVHJhbnNmZXJDb2RlUmVxdWVzdBI4Cg5hcHBvaW50bWVudF9pZBgBIAEoCUIgukgdyAEBchgyFl5bMC05YS1mXXszMn1bMC05XXsyfSQSIQoNdG9fc2hvcHBlcl9pZBgCIAEoCUIKukgHyAEBcgIYQBIeCgpyZXF1ZXN0X2lkGAMgASgJQgq6SAfIAQFyAhhAIjcKFFRyYW5zZmVyQ29kZVJlc3BvbnNlEh8KDmFwcG9pbnRtZW50X2lkGAEgASgJQge6SARyAhgiImoKEExpc3RDb2Rlc1JlcXVlc3QSGwoKc2hvcHBlcl9pZBgBIAEoCUIHukgEcgIYQBIcCglwYWdlX3NpemUYAiABKAVCCbpIBhoEGGQoABIbCgpwYWdlX3Rva2VuGAMgASgJQge6SARyAhhAIm0KEUxpc3RDb2Rlc1Jlc3BvbnNlEjYKBWNvZGVzGAEgAygLMh0uc2xvdG1lc2guY29kZXMudjEuUGlja3VwQ29kZUIIukgFkgECEGQSIAoPbmV4dF9wYWdlX3Rva2VuGAIgASgJQge6SARyAhhAIlEKFUxpc3RDb2RlRXZlbnRzUmVxdWVzdBI4Cg5hcHBvaW50bWVudF9pZBgBIAEoCUIgukgdyAEBchgyFl5bMC05YS1mXXszMn1bMC05XXsyfSQiUQoWTGlzdENvZGVFdmVudHNSZXNwb25zZRI3CgZldmVudHMYASADKAsyHC5zbG90bWVzaC5jb2Rlcy52MS5Db2RlRXZlbnRCCbpIBpIBAxD0AyrcAgoNUmVkZWVtT3V0Y29tZRIeChpSRURFRU1fT1VUQ09NRV9VTlNQRUNJRklFRBAAEhsKF1JFREVFTV9PVVRDT01FX1JFREVFTUVEEAESIwofUkVERUVNX09VVENPTUVfQUxSRUFEWV9SRURFRU1FRBACEh4KGlJFREVFTV9PVVRDT01FX1dST05HX1NUT1JFEAMSGgoWUkVERUVNX09VVENPTUVfRVhQSVJFRBAEEhoKFlJFREVFTV9PVVRDT01FX1JFVk9LRUQQBRIcChhSRURFRU1fT1VUQ09NRV9OT1RfRk9VTkQQBhIZChVSRURFRU1fT1VUQ09NRV9MT0NLRUQQBxIaChZSRURFRU1fT1VUQ09NRV9OT1RfWUVUEAgSHwobUkVERUVNX09VVENPTUVfVE9PX0ZFV19MRUZUEAkSGwoXUkVERUVNX09VVENPTUVfTUlTVFlQRUQQCjLjBwoMQ29kZXNTZXJ2aWNlElUKB0dldENvZGUSIS5zbG90bWVzaC5jb2Rlcy52MS5HZXRDb2RlUmVxdWVzdBoiLnNsb3RtZXNoLmNvZGVzLnYxLkdldENvZGVSZXNwb25zZSIDkAIBEl4KCkxvb2t1cENvZGUSJC5zbG90bWVzaC5jb2Rlcy52MS5Mb29rdXBDb2RlUmVxdWVzdBolLnNsb3RtZXNoLmNvZGVzLnYxLkxvb2t1cENvZGVSZXNwb25zZSIDkAIBEl4KClJlZGVlbUNvZGUSJC5zbG90bWVzaC5jb2Rlcy52MS5SZWRlZW1Db2RlUmVxdWVzdBolLnNsb3RtZXNoLmNvZGVzLnYxLlJlZGVlbUNvZGVSZXNwb25zZSIDkAICElgKCExvY2tDb2RlEiIuc2xvdG1lc2guY29kZXMudjEuTG9ja0NvZGVSZXF1ZXN0GiMuc2xvdG1lc2guY29kZXMudjEuTG9ja0NvZGVSZXNwb25zZSIDkAICEl4KClVubG9ja0NvZGUSJC5zbG90bWVzaC5jb2Rlcy52MS5VbmxvY2tDb2RlUmVxdWVzdBolLnNsb3RtZXNoLmNvZGVzLnYxLlVubG9ja0NvZGVSZXNwb25zZSIDkAICEnMKEVJldmVyc2VSZWRlbXB0aW9uEisuc2xvdG1lc2guY29kZXMudjEuUmV2ZXJzZVJlZGVtcHRpb25SZXF1ZXN0Giwuc2xvdG1lc2guY29kZXMudjEuUmV2ZXJzZVJlZGVtcHRpb25SZXNwb25zZSIDkAICEl4KCkV4dGVuZENvZGUSJC5zbG90bWVzaC5jb2Rlcy52MS5FeHRlbmRDb2RlUmVxdWVzdBolLnNsb3RtZXNoLmNvZGVzLnYxLkV4dGVuZENvZGVSZXNwb25zZSIDkAICEmQKDFRyYW5zZmVyQ29kZRImLnNsb3RtZXNoLmNvZGVzLnYxLlRyYW5zZmVyQ29kZVJlcXVlc3QaJy5zbG90bWVzaC5jb2Rlcy52MS5UcmFuc2ZlckNvZGVSZXNwb25zZSIDkAICElsKCUxpc3RDb2RlcxIjLnNsb3RtZXNoLmNvZGVzLnYxLkxpc3RDb2Rlc1JlcXVlc3QaJC5zbG90bWVzaC5jb2Rlcy52MS5MaXN0Q29kZXNSZXNwb25zZSIDkAIBEmoKDkxpc3RDb2RlRXZlbnRzEiguc2xvdG1lc2guY29kZXMudjEuTGlzdENvZGVFdmVudHNSZXF1ZXN0Gikuc2xvdG1lc2guY29kZXMudjEuTGlzdENvZGVFdmVudHNSZXNwb25zZSIDkAIBYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_slotmesh_codes_v1_code]);
 
 /**
  * Asks for a code.
@@ -73,7 +75,7 @@ export const GetCodeResponseSchema: GenMessage<GetCodeResponse> = /*@__PURE__*/
  */
 export type LookupCodeRequest = Message<"slotmesh.codes.v1.LookupCodeRequest"> & {
   /**
-   * The digits as typed: spaces and dashes are passed over.
+   * What was typed or scanned: a code, as forgivingly as the policy allows, or a ticket from a QR image.
    *
    * @generated from field: string code = 1;
    */
@@ -122,7 +124,7 @@ export const LookupCodeResponseSchema: GenMessage<LookupCodeResponse> = /*@__PUR
  */
 export type RedeemCodeRequest = Message<"slotmesh.codes.v1.RedeemCodeRequest"> & {
   /**
-   * The digits as typed: spaces and dashes are passed over.
+   * What was typed or scanned: a code, as forgivingly as the policy allows, or a ticket from a QR image.
    *
    * @generated from field: string code = 1;
    */
@@ -141,6 +143,20 @@ export type RedeemCodeRequest = Message<"slotmesh.codes.v1.RedeemCodeRequest"> &
    * @generated from field: string request_id = 3;
    */
   requestId: string;
+
+  /**
+   * How many items. 0: all that are left.
+   *
+   * @generated from field: int32 items = 4;
+   */
+  items: number;
+
+  /**
+   * The device it was typed on, by a name of its own that it keeps. Empty: the clerk stands for it.
+   *
+   * @generated from field: string device_id = 5;
+   */
+  deviceId: string;
 };
 
 /**
@@ -164,11 +180,25 @@ export type RedeemCodeResponse = Message<"slotmesh.codes.v1.RedeemCodeResponse">
   outcome: RedeemOutcome;
 
   /**
-   * The code as it is now. Present unless the outcome is NOT_FOUND or WRONG_STORE.
+   * The code as it is now. Present unless the outcome is NOT_FOUND, WRONG_STORE or MISTYPED.
    *
    * @generated from field: slotmesh.codes.v1.PickupCode code = 2;
    */
   code?: PickupCode | undefined;
+
+  /**
+   * The outcome in a sentence for the clerk, with what to do next.
+   *
+   * @generated from field: string message = 3;
+   */
+  message: string;
+
+  /**
+   * The receipt of this request. Present if the outcome is REDEEMED.
+   *
+   * @generated from field: slotmesh.codes.v1.Redemption receipt = 4;
+   */
+  receipt?: Redemption | undefined;
 };
 
 /**
@@ -177,6 +207,427 @@ export type RedeemCodeResponse = Message<"slotmesh.codes.v1.RedeemCodeResponse">
  */
 export const RedeemCodeResponseSchema: GenMessage<RedeemCodeResponse> = /*@__PURE__*/
   messageDesc(file_slotmesh_codes_v1_codes_service, 5);
+
+/**
+ * Asks to keep a code.
+ *
+ * @generated from message slotmesh.codes.v1.LockCodeRequest
+ */
+export type LockCodeRequest = Message<"slotmesh.codes.v1.LockCodeRequest"> & {
+  /**
+   * What was typed or scanned.
+   *
+   * @generated from field: string code = 1;
+   */
+  code: string;
+
+  /**
+   * The store the clerk stands in.
+   *
+   * @generated from field: string store_id = 2;
+   */
+  storeId: string;
+
+  /**
+   * The device it was typed on; see RedeemCodeRequest.
+   *
+   * @generated from field: string device_id = 3;
+   */
+  deviceId: string;
+};
+
+/**
+ * Describes the message slotmesh.codes.v1.LockCodeRequest.
+ * Use `create(LockCodeRequestSchema)` to create a new message.
+ */
+export const LockCodeRequestSchema: GenMessage<LockCodeRequest> = /*@__PURE__*/
+  messageDesc(file_slotmesh_codes_v1_codes_service, 6);
+
+/**
+ * What became of it.
+ *
+ * @generated from message slotmesh.codes.v1.LockCodeResponse
+ */
+export type LockCodeResponse = Message<"slotmesh.codes.v1.LockCodeResponse"> & {
+  /**
+   * REDEEMED does not occur; UNSPECIFIED: locked by you.
+   *
+   * @generated from field: slotmesh.codes.v1.RedeemOutcome outcome = 1;
+   */
+  outcome: RedeemOutcome;
+
+  /**
+   * The code as it is now. Present as in RedeemCodeResponse.
+   *
+   * @generated from field: slotmesh.codes.v1.PickupCode code = 2;
+   */
+  code?: PickupCode | undefined;
+
+  /**
+   * The outcome in a sentence for the clerk, with what to do next.
+   *
+   * @generated from field: string message = 3;
+   */
+  message: string;
+};
+
+/**
+ * Describes the message slotmesh.codes.v1.LockCodeResponse.
+ * Use `create(LockCodeResponseSchema)` to create a new message.
+ */
+export const LockCodeResponseSchema: GenMessage<LockCodeResponse> = /*@__PURE__*/
+  messageDesc(file_slotmesh_codes_v1_codes_service, 7);
+
+/**
+ * Asks to give a lock up.
+ *
+ * @generated from message slotmesh.codes.v1.UnlockCodeRequest
+ */
+export type UnlockCodeRequest = Message<"slotmesh.codes.v1.UnlockCodeRequest"> & {
+  /**
+   * What was typed or scanned.
+   *
+   * @generated from field: string code = 1;
+   */
+  code: string;
+
+  /**
+   * The store the clerk stands in.
+   *
+   * @generated from field: string store_id = 2;
+   */
+  storeId: string;
+};
+
+/**
+ * Describes the message slotmesh.codes.v1.UnlockCodeRequest.
+ * Use `create(UnlockCodeRequestSchema)` to create a new message.
+ */
+export const UnlockCodeRequestSchema: GenMessage<UnlockCodeRequest> = /*@__PURE__*/
+  messageDesc(file_slotmesh_codes_v1_codes_service, 8);
+
+/**
+ * Nobody holds it.
+ *
+ * @generated from message slotmesh.codes.v1.UnlockCodeResponse
+ */
+export type UnlockCodeResponse = Message<"slotmesh.codes.v1.UnlockCodeResponse"> & {
+  /**
+   * The code as it is now.
+   *
+   * @generated from field: slotmesh.codes.v1.PickupCode code = 1;
+   */
+  code?: PickupCode | undefined;
+};
+
+/**
+ * Describes the message slotmesh.codes.v1.UnlockCodeResponse.
+ * Use `create(UnlockCodeResponseSchema)` to create a new message.
+ */
+export const UnlockCodeResponseSchema: GenMessage<UnlockCodeResponse> = /*@__PURE__*/
+  messageDesc(file_slotmesh_codes_v1_codes_service, 9);
+
+/**
+ * Asks to reverse a redemption.
+ *
+ * @generated from message slotmesh.codes.v1.ReverseRedemptionRequest
+ */
+export type ReverseRedemptionRequest = Message<"slotmesh.codes.v1.ReverseRedemptionRequest"> & {
+  /**
+   * What the code was for.
+   *
+   * @generated from field: string appointment_id = 1;
+   */
+  appointmentId: string;
+
+  /**
+   * The receipt's id.
+   *
+   * @generated from field: string redemption_id = 2;
+   */
+  redemptionId: string;
+
+  /**
+   * The store that redeemed, where the clerk stands.
+   *
+   * @generated from field: string store_id = 3;
+   */
+  storeId: string;
+
+  /**
+   * Why.
+   *
+   * @generated from field: string reason = 4;
+   */
+  reason: string;
+
+  /**
+   * Names this reversal: a retry carries the same.
+   *
+   * @generated from field: string request_id = 5;
+   */
+  requestId: string;
+};
+
+/**
+ * Describes the message slotmesh.codes.v1.ReverseRedemptionRequest.
+ * Use `create(ReverseRedemptionRequestSchema)` to create a new message.
+ */
+export const ReverseRedemptionRequestSchema: GenMessage<ReverseRedemptionRequest> = /*@__PURE__*/
+  messageDesc(file_slotmesh_codes_v1_codes_service, 10);
+
+/**
+ * It is reversed.
+ *
+ * @generated from message slotmesh.codes.v1.ReverseRedemptionResponse
+ */
+export type ReverseRedemptionResponse = Message<"slotmesh.codes.v1.ReverseRedemptionResponse"> & {
+  /**
+   * The code as it is now.
+   *
+   * @generated from field: slotmesh.codes.v1.PickupCode code = 1;
+   */
+  code?: PickupCode | undefined;
+
+  /**
+   * The line in the ledger.
+   *
+   * @generated from field: slotmesh.codes.v1.CodeEvent event = 2;
+   */
+  event?: CodeEvent | undefined;
+};
+
+/**
+ * Describes the message slotmesh.codes.v1.ReverseRedemptionResponse.
+ * Use `create(ReverseRedemptionResponseSchema)` to create a new message.
+ */
+export const ReverseRedemptionResponseSchema: GenMessage<ReverseRedemptionResponse> = /*@__PURE__*/
+  messageDesc(file_slotmesh_codes_v1_codes_service, 11);
+
+/**
+ * Asks for more time.
+ *
+ * @generated from message slotmesh.codes.v1.ExtendCodeRequest
+ */
+export type ExtendCodeRequest = Message<"slotmesh.codes.v1.ExtendCodeRequest"> & {
+  /**
+   * What the code is for.
+   *
+   * @generated from field: string appointment_id = 1;
+   */
+  appointmentId: string;
+
+  /**
+   * When it can no longer be redeemed. Later than now.
+   *
+   * @generated from field: google.protobuf.Timestamp expire_time = 2;
+   */
+  expireTime?: Timestamp | undefined;
+
+  /**
+   * Why. May be empty.
+   *
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+
+  /**
+   * Names this request: a retry carries the same.
+   *
+   * @generated from field: string request_id = 4;
+   */
+  requestId: string;
+};
+
+/**
+ * Describes the message slotmesh.codes.v1.ExtendCodeRequest.
+ * Use `create(ExtendCodeRequestSchema)` to create a new message.
+ */
+export const ExtendCodeRequestSchema: GenMessage<ExtendCodeRequest> = /*@__PURE__*/
+  messageDesc(file_slotmesh_codes_v1_codes_service, 12);
+
+/**
+ * It has more time.
+ *
+ * @generated from message slotmesh.codes.v1.ExtendCodeResponse
+ */
+export type ExtendCodeResponse = Message<"slotmesh.codes.v1.ExtendCodeResponse"> & {
+  /**
+   * The code as it is now.
+   *
+   * @generated from field: slotmesh.codes.v1.PickupCode code = 1;
+   */
+  code?: PickupCode | undefined;
+};
+
+/**
+ * Describes the message slotmesh.codes.v1.ExtendCodeResponse.
+ * Use `create(ExtendCodeResponseSchema)` to create a new message.
+ */
+export const ExtendCodeResponseSchema: GenMessage<ExtendCodeResponse> = /*@__PURE__*/
+  messageDesc(file_slotmesh_codes_v1_codes_service, 13);
+
+/**
+ * Asks to give a code to someone else.
+ *
+ * @generated from message slotmesh.codes.v1.TransferCodeRequest
+ */
+export type TransferCodeRequest = Message<"slotmesh.codes.v1.TransferCodeRequest"> & {
+  /**
+   * What the code is for.
+   *
+   * @generated from field: string appointment_id = 1;
+   */
+  appointmentId: string;
+
+  /**
+   * Who gets it.
+   *
+   * @generated from field: string to_shopper_id = 2;
+   */
+  toShopperId: string;
+
+  /**
+   * Names this request: a retry carries the same.
+   *
+   * @generated from field: string request_id = 3;
+   */
+  requestId: string;
+};
+
+/**
+ * Describes the message slotmesh.codes.v1.TransferCodeRequest.
+ * Use `create(TransferCodeRequestSchema)` to create a new message.
+ */
+export const TransferCodeRequestSchema: GenMessage<TransferCodeRequest> = /*@__PURE__*/
+  messageDesc(file_slotmesh_codes_v1_codes_service, 14);
+
+/**
+ * It is someone else's.
+ *
+ * @generated from message slotmesh.codes.v1.TransferCodeResponse
+ */
+export type TransferCodeResponse = Message<"slotmesh.codes.v1.TransferCodeResponse"> & {
+  /**
+   * What the new code is for. Its owner finds it by this; who gave it away does not see it.
+   *
+   * @generated from field: string appointment_id = 1;
+   */
+  appointmentId: string;
+};
+
+/**
+ * Describes the message slotmesh.codes.v1.TransferCodeResponse.
+ * Use `create(TransferCodeResponseSchema)` to create a new message.
+ */
+export const TransferCodeResponseSchema: GenMessage<TransferCodeResponse> = /*@__PURE__*/
+  messageDesc(file_slotmesh_codes_v1_codes_service, 15);
+
+/**
+ * Asks for a member's codes.
+ *
+ * @generated from message slotmesh.codes.v1.ListCodesRequest
+ */
+export type ListCodesRequest = Message<"slotmesh.codes.v1.ListCodesRequest"> & {
+  /**
+   * Whose. Empty: the caller's own. Only an operator asks for someone else's.
+   *
+   * @generated from field: string shopper_id = 1;
+   */
+  shopperId: string;
+
+  /**
+   * How many, at most 100. 0: 20.
+   *
+   * @generated from field: int32 page_size = 2;
+   */
+  pageSize: number;
+
+  /**
+   * The next_page_token of the page before. Empty: the first page.
+   *
+   * @generated from field: string page_token = 3;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message slotmesh.codes.v1.ListCodesRequest.
+ * Use `create(ListCodesRequestSchema)` to create a new message.
+ */
+export const ListCodesRequestSchema: GenMessage<ListCodesRequest> = /*@__PURE__*/
+  messageDesc(file_slotmesh_codes_v1_codes_service, 16);
+
+/**
+ * A page of codes.
+ *
+ * @generated from message slotmesh.codes.v1.ListCodesResponse
+ */
+export type ListCodesResponse = Message<"slotmesh.codes.v1.ListCodesResponse"> & {
+  /**
+   * The codes.
+   *
+   * @generated from field: repeated slotmesh.codes.v1.PickupCode codes = 1;
+   */
+  codes: PickupCode[];
+
+  /**
+   * Asks for the next page. Empty: this was the last.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message slotmesh.codes.v1.ListCodesResponse.
+ * Use `create(ListCodesResponseSchema)` to create a new message.
+ */
+export const ListCodesResponseSchema: GenMessage<ListCodesResponse> = /*@__PURE__*/
+  messageDesc(file_slotmesh_codes_v1_codes_service, 17);
+
+/**
+ * Asks for a code's history.
+ *
+ * @generated from message slotmesh.codes.v1.ListCodeEventsRequest
+ */
+export type ListCodeEventsRequest = Message<"slotmesh.codes.v1.ListCodeEventsRequest"> & {
+  /**
+   * What the code is for.
+   *
+   * @generated from field: string appointment_id = 1;
+   */
+  appointmentId: string;
+};
+
+/**
+ * Describes the message slotmesh.codes.v1.ListCodeEventsRequest.
+ * Use `create(ListCodeEventsRequestSchema)` to create a new message.
+ */
+export const ListCodeEventsRequestSchema: GenMessage<ListCodeEventsRequest> = /*@__PURE__*/
+  messageDesc(file_slotmesh_codes_v1_codes_service, 18);
+
+/**
+ * Its history.
+ *
+ * @generated from message slotmesh.codes.v1.ListCodeEventsResponse
+ */
+export type ListCodeEventsResponse = Message<"slotmesh.codes.v1.ListCodeEventsResponse"> & {
+  /**
+   * The lines, the first first: the last 500 if there are more. The issue is not among them: see
+   * PickupCode.issue_time.
+   *
+   * @generated from field: repeated slotmesh.codes.v1.CodeEvent events = 1;
+   */
+  events: CodeEvent[];
+};
+
+/**
+ * Describes the message slotmesh.codes.v1.ListCodeEventsResponse.
+ * Use `create(ListCodeEventsResponseSchema)` to create a new message.
+ */
+export const ListCodeEventsResponseSchema: GenMessage<ListCodeEventsResponse> = /*@__PURE__*/
+  messageDesc(file_slotmesh_codes_v1_codes_service, 19);
 
 /**
  * What became of a redemption.
@@ -232,6 +683,34 @@ export const RedeemOutcome = {
    * @generated from enum value: REDEEM_OUTCOME_NOT_FOUND = 6;
    */
   NOT_FOUND: 6,
+
+  /**
+   * Another clerk looks at the goods: the lock says who, where and until when.
+   *
+   * @generated from enum value: REDEEM_OUTCOME_LOCKED = 7;
+   */
+  LOCKED: 7,
+
+  /**
+   * Its time has not begun.
+   *
+   * @generated from enum value: REDEEM_OUTCOME_NOT_YET = 8;
+   */
+  NOT_YET: 8,
+
+  /**
+   * Fewer items are left than were asked for. Nothing changed.
+   *
+   * @generated from enum value: REDEEM_OUTCOME_TOO_FEW_LEFT = 9;
+   */
+  TOO_FEW_LEFT: 9,
+
+  /**
+   * A typing error: the check symbol does not fit. Nothing was looked up.
+   *
+   * @generated from enum value: REDEEM_OUTCOME_MISTYPED = 10;
+   */
+  MISTYPED: 10,
 } as const;
 
 /**
@@ -281,8 +760,8 @@ export const CodesService: GenService<{
     output: typeof LookupCodeResponseSchema;
   },
   /**
-   * Redeems a code at a store, once. The outcome is in the body; the same request_id gets the same
-   * receipt again.
+   * Redeems items of a code at a store, each once. The outcome is in the body; the same request_id gets
+   * the same receipt again.
    *
    * Needs a token as LookupCode does.
    *
@@ -292,6 +771,97 @@ export const CodesService: GenService<{
     methodKind: "unary";
     input: typeof RedeemCodeRequestSchema;
     output: typeof RedeemCodeResponseSchema;
+  },
+  /**
+   * Keeps a code for a clerk who looks at the goods: until the lock is over nobody else redeems it. The
+   * same clerk's lock is renewed.
+   *
+   * Needs a token as LookupCode does. Outcomes as of RedeemCode, where REDEEMED is LOCKED_BY_YOU.
+   *
+   * @generated from rpc slotmesh.codes.v1.CodesService.LockCode
+   */
+  lockCode: {
+    methodKind: "unary";
+    input: typeof LockCodeRequestSchema;
+    output: typeof LockCodeResponseSchema;
+  },
+  /**
+   * Gives a lock up. A clerk gives up their own; a manager anyone's of the tenant. No lock is no error.
+   *
+   * Returns NOT_FOUND as LookupCode does; PERMISSION_DENIED, reason NOT_YOUR_LOCK.
+   *
+   * @generated from rpc slotmesh.codes.v1.CodesService.UnlockCode
+   */
+  unlockCode: {
+    methodKind: "unary";
+    input: typeof UnlockCodeRequestSchema;
+    output: typeof UnlockCodeResponseSchema;
+  },
+  /**
+   * Reverses a redemption, with a reason, while the policy's window is open: its items can be redeemed
+   * again. Once only, and by the store that redeemed.
+   *
+   * Needs a token as LookupCode does. Returns NOT_FOUND if the store has no such redemption;
+   * FAILED_PRECONDITION, reason REVERSAL_TOO_LATE, ALREADY_REVERSED or CODE_REISSUED (its number is
+   * someone else's live code by now).
+   *
+   * @generated from rpc slotmesh.codes.v1.CodesService.ReverseRedemption
+   */
+  reverseRedemption: {
+    methodKind: "unary";
+    input: typeof ReverseRedemptionRequestSchema;
+    output: typeof ReverseRedemptionResponseSchema;
+  },
+  /**
+   * Moves the end of a live or expired code's time.
+   *
+   * Needs a manager's or an operator's token. Returns NOT_FOUND for a code that is not the tenant's;
+   * FAILED_PRECONDITION, reason NOT_LIVE, if it was redeemed or revoked, or its number was given back.
+   *
+   * @generated from rpc slotmesh.codes.v1.CodesService.ExtendCode
+   */
+  extendCode: {
+    methodKind: "unary";
+    input: typeof ExtendCodeRequestSchema;
+    output: typeof ExtendCodeResponseSchema;
+  },
+  /**
+   * Gives a live code to another person: it dies, and they get one of their own for the same thing.
+   *
+   * Needs the owner's token, or an operator's of the tenant. Returns NOT_FOUND as GetCode does;
+   * FAILED_PRECONDITION, reason NOT_LIVE or PARTLY_REDEEMED or LOCKED; UNAVAILABLE if the new code is not
+   * there yet: call again with the same request.
+   *
+   * @generated from rpc slotmesh.codes.v1.CodesService.TransferCode
+   */
+  transferCode: {
+    methodKind: "unary";
+    input: typeof TransferCodeRequestSchema;
+    output: typeof TransferCodeResponseSchema;
+  },
+  /**
+   * Lists the codes of a member, the last issued first.
+   *
+   * Needs the member's token, or an operator's of the tenant.
+   *
+   * @generated from rpc slotmesh.codes.v1.CodesService.ListCodes
+   */
+  listCodes: {
+    methodKind: "unary";
+    input: typeof ListCodesRequestSchema;
+    output: typeof ListCodesResponseSchema;
+  },
+  /**
+   * Lists what was done with a code, the first first.
+   *
+   * Needs a manager's or an operator's token. Returns NOT_FOUND for a code that is not the tenant's.
+   *
+   * @generated from rpc slotmesh.codes.v1.CodesService.ListCodeEvents
+   */
+  listCodeEvents: {
+    methodKind: "unary";
+    input: typeof ListCodeEventsRequestSchema;
+    output: typeof ListCodeEventsResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_slotmesh_codes_v1_codes_service, 0);

@@ -7,6 +7,14 @@ test("a code is shown in groups and spoken in digits; leading zeros count", () =
 });
 
 test.each([
+  ["003456 78", "0 0 3 4 5 6, 7 8"],
+  ["A2BC-DEF", "A 2 B C, D E F"],
+])("%j keeps the groups that it came in", (code, spelt) => {
+  expect(groupCode(code)).toBe(code);
+  expect(spellCode(code)).toBe(spelt);
+});
+
+test.each([
   ["00345678", { kind: "code", code: "00345678" }],
   [" 0034 5678 ", { kind: "code", code: "00345678" }],
   ["0034-56-78", { kind: "code", code: "00345678" }],

@@ -63,8 +63,29 @@ test("a used code says where, when and by whom", () => {
   );
 });
 
+test.each([
+  [RedeemOutcome.LOCKED, "A colleague has it"],
+  [RedeemOutcome.NOT_YET, "Too early"],
+  [RedeemOutcome.TOO_FEW_LEFT, "Too few left"],
+  [RedeemOutcome.MISTYPED, "Mistyped"],
+])("outcome %i is told in the words of the mesh", (outcome, title) => {
+  const message = "Its time begins in 2 hours. Do not hand over yet: ask them to come back then.";
+  expect(redeemWords(outcome, undefined, counter, { message })).toEqual({
+    tone: "bad",
+    title,
+    text: "Its time begins in 2 hours.",
+    next: "Do not hand over yet: ask them to come back then.",
+  });
+  expect(redeemWords(outcome, undefined, counter, { message: "Wait" })).toMatchObject({
+    text: "Wait",
+    next: "Do not hand over.",
+  });
+});
+
 test("a name that a look has told is said again", () => {
-  const { text } = redeemWords(RedeemOutcome.REDEEMED, pickup(CodeState.REDEEMED), counter, "Kai");
+  const { text } = redeemWords(RedeemOutcome.REDEEMED, pickup(CodeState.REDEEMED), counter, {
+    name: "Kai",
+  });
   expect(text).toBe("Kai, party of 2");
 });
 

@@ -24,13 +24,18 @@ export interface Counter {
   readonly staffId: string;
 }
 
+/** What else is known of a redemption: whose code it is, if a look has told, and what the mesh says of it. */
+export interface Said {
+  readonly name?: string;
+  readonly message?: string;
+}
+
 /** Says what became of a redemption. */
 export function redeemWords(
   outcome: RedeemOutcome,
   code: PickupCode | undefined,
   counter: Counter,
-  /** Whose code it is, if a look has told. */
-  name = "",
+  { name = "", message = "" }: Said = {},
 ): CounterWords {
   switch (outcome) {
     case RedeemOutcome.REDEEMED:
@@ -70,6 +75,14 @@ export function redeemWords(
       };
     case RedeemOutcome.NOT_FOUND:
       return NOT_FOUND;
+    case RedeemOutcome.LOCKED:
+      return { tone: "bad", title: "A colleague has it", ...sentencesOf(message) };
+    case RedeemOutcome.NOT_YET:
+      return { tone: "bad", title: "Too early", ...sentencesOf(message) };
+    case RedeemOutcome.TOO_FEW_LEFT:
+      return { tone: "bad", title: "Too few left", ...sentencesOf(message) };
+    case RedeemOutcome.MISTYPED:
+      return { tone: "bad", title: "Mistyped", ...sentencesOf(message) };
     default:
       return {
         tone: "bad",
@@ -111,6 +124,14 @@ const NOT_FOUND: CounterWords = {
   text: "No code of this store has these digits.",
   next: "Read the digits out loud and type them again. If they are right, check the store that is named with the code.",
 };
+
+/** The mesh says why, and in a second sentence what to do next. */
+function sentencesOf(message: string): Pick<CounterWords, "text" | "next"> {
+  const end = message.indexOf(". ") + 1;
+  return end === 0
+    ? { text: message, next: "Do not hand over." }
+    : { text: message.slice(0, end), next: message.slice(end + 1) };
+}
 
 function receiptText(code: PickupCode | undefined, counter: Counter): string {
   const receipt = code?.redemption;

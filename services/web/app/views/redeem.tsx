@@ -217,7 +217,8 @@ function useCounter(store: Store, person: Person, setPanel: (panel: Panel) => vo
       // Answered: the next time this code is typed is another redemption.
       keys.current = { code: "", requestId: "" };
       const name = known.current.code === code ? known.current.name : "";
-      show(code, redeemWords(answer.outcome, answer.code, counter, name));
+      const { message } = answer;
+      show(code, redeemWords(answer.outcome, answer.code, counter, { name, message }));
     } catch (error) {
       if (!signal.aborted) {
         fail(code, error);

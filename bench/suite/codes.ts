@@ -1,0 +1,289 @@
+// B12 and B13: what a code costs as its space fills, in both ways to find a free number, and in batches
+// against one by one. The space has four random digits at each of some suffixes; it is filled step by
+// step, and at each step codes are issued and revoked again, so that it stays as full as it is. Issuing
+// is Codes' own, called without a wire: what is measured is the way to a number and into the table.
+
+import { randomBytes, randomInt } from "node:crypto";
+import { type Database, openDatabase, type Sql } from "#shared/mysql.ts";
+import { openRedis } from "#shared/redis.ts";
+import type { NumberSource } from "../../services/codes/allocating.ts";
+import { createDrawing } from "../../services/codes/drawing.ts";
+import { issueCodes, revokeCodes, type Wish } from "../../services/codes/issuing.ts";
+import { createParts } from "../../services/codes/parts.ts";
+import { DEFAULT_POLICY, type Policy } from "../../services/codes/policy.ts";
+import { createLogger } from "../../services/shared/log.ts";
+import type { Line } from "./report.ts";
+import { median, type Rig } from "./rig.ts";
+
+const FILLS = [0, 50, 90, 99, 99.9] as const;
+/** Five on each of the four shards. */
+const SUFFIXES = Array.from({ length: 20 }, (_, index) => String(index * 5).padStart(2, "0"));
+const NUMBERS_EACH = 10_000;
+const BATCH = 100;
+const FILL_BATCH = 1000;
+const HOUR_MS = 3_600_000;
+const COST_AIM = 1 / 1.5;
+const BATCH_AIM = 20;
+
+const STRATEGIES = ["permutation", "random"] as const;
+type Strategy = (typeof STRATEGIES)[number];
+
+/** What issuing at one fill came to, a code. */
+interface Cost {
+  readonly codesPerSecond: number;
+  readonly roundTrips: number;
+  readonly candidates: number;
+  /** Of all codes that were asked for, how many were not found, 0 to 1. */
+  readonly gaveUp: number;
+}
+
+/** Measures them. Returns the lines, and a table of both strategies by fill. */
+export async function measureCodes(
+  rig: Rig,
+  rounds: number,
+): Promise<{ lines: Line[]; table: string[] }> {
+  const space = openSpace(rig);
+  try {
+    await space.prepare();
+    const costs = new Map<string, Cost>();
+    for (const fill of FILLS) {
+      rig.say(`B12: ${fill} % full`);
+      await space.fillTo(fill);
+      for (const strategy of STRATEGIES) {
+        costs.set(`${strategy} ${fill}`, await space.costOf(strategy, rounds, BATCH));
+      }
+    }
+    await space.audit();
+    rig.say("B13: in batches and one by one");
+    const fresh = openSpace(rig);
+    await fresh.prepare();
+    const batches = await fresh.costOf("permutation", rounds, BATCH);
+    const single = await fresh.costOf("permutation", rounds, 1);
+    await fresh.audit();
+    const floor = await fresh.insertBare(rounds);
+    await fresh.stop();
+    const at = (strategy: Strategy, fill: number) => costs.get(`${strategy} ${fill}`) as Cost;
+    const [empty, full] = [at("permutation", 0), at("permutation", 99.9)];
+    return {
+      lines: [
+        {
+          id: "B12",
+          what: "codes a second where 99.9 % of the numbers are live / where none is",
+          ratio: full.codesPerSecond / empty.codesPerSecond,
+          aim: COST_AIM,
+          numbers: [
+            `${round(full.codesPerSecond)} / ${round(empty.codesPerSecond)} codes/s`,
+            `gave up ${percent(full.gaveUp)}; drawn at random ${percent(at("random", 99.9).gaveUp)}, ` +
+              `at 99 % full ${percent(at("random", 99).gaveUp)}`,
+          ],
+        },
+        {
+          id: "B13",
+          what: `codes a second in batches of ${BATCH} / one by one`,
+          ratio: batches.codesPerSecond / single.codesPerSecond,
+          aim: BATCH_AIM,
+          numbers: [
+            `${round(batches.codesPerSecond)} / ${round(single.codesPerSecond)} codes/s`,
+            `bare inserts of random numbers in such batches ${round(floor)} codes/s`,
+          ],
+        },
+      ],
+      table: formatCosts(at),
+    };
+  } finally {
+    await space.stop();
+  }
+}
+
+/** Opens Codes for a tenant of its own. */
+function openSpace(rig: Rig) {
+  const counts = { trips: 0, candidates: 0 };
+  const database = openDatabase(rig.env.SLOTMESH_MYSQL_DSN ?? "", "codes");
+  const redis = openRedis(rig.env.SLOTMESH_REDIS_URL ?? "", createLogger("bench", "silent"));
+  const parts = createParts({
+    database: counting(database, counts),
+    redis,
+    numbersKey: randomBytes(32),
+  });
+  const { numberLocks } = parts.redis;
+  const tripping =
+    <Args extends unknown[], Result>(call: (...args: Args) => Promise<Result>) =>
+    (...args: Args) => {
+      counts.trips += 1;
+      return call(...args);
+    };
+  const sources: Record<Strategy, NumberSource> = {
+    permutation: parts.sources.permutation,
+    random: createDrawing({
+      database: counting(database, counts),
+      locks: {
+        lock: tripping(numberLocks.lock),
+        areLocked: tripping(numberLocks.areLocked),
+        unlock: tripping(numberLocks.unlock),
+      },
+      draw: (bound) => {
+        counts.candidates += 1;
+        return randomInt(bound);
+      },
+    }),
+  };
+  const options = { ...parts, sources, now: Date.now };
+  const tenantId = `bench-${randomBytes(6).toString("hex")}`;
+  const policies = STRATEGIES.map(
+    (allocation, index): Policy => ({
+      ...DEFAULT_POLICY,
+      version: index + 1,
+      pattern: "RRRR LL",
+      allocation,
+      quarantineSeconds: 0,
+      reversalSeconds: 0,
+    }),
+  );
+  const policyOf = (strategy: Strategy) =>
+    policies.find(({ allocation }) => allocation === strategy) as Policy;
+  let live = 0;
+
+  const wishes = (count: number, strategy: Strategy): Wish[] =>
+    Array.from({ length: count }, (_, index) => ({
+      appointmentId: randomBytes(16).toString("hex") + SUFFIXES[index % SUFFIXES.length],
+      ...{ tenantId, shopperId: "bench", storeId: "1", partySize: 1, items: 1, goods: "" },
+      ...{ anyStore: false, opensAtMs: undefined, expiresAtMs: Date.now() + HOUR_MS },
+      policy: policyOf(strategy),
+    }));
+
+  return {
+    /** Makes the policies and warms the caches. */
+    async prepare(): Promise<void> {
+      for (const policy of policies) {
+        await parts.policyStore.insert(tenantId, {
+          ...{ policy, createdBy: "bench", createdAtMs: Date.now() },
+        });
+      }
+      const some = wishes(BATCH, "permutation");
+      await issueCodes(options, some);
+      await revokeCodes(options, some);
+    },
+
+    /** Issues until so many percent of all numbers are live. */
+    async fillTo(percentLive: number): Promise<void> {
+      const wanted = Math.floor((SUFFIXES.length * NUMBERS_EACH * percentLive) / 100);
+      while (live < wanted) {
+        const count = Math.min(FILL_BATCH, wanted - live);
+        const states = await issueCodes(options, wishes(count, "permutation"));
+        if (states.some((state) => state !== "live")) {
+          throw new Error(`at ${live} live codes some of ${count} were not issued`);
+        }
+        live += count;
+      }
+    },
+
+    /** Issues in batches of a size, and revokes what was issued, outside of the time. */
+    async costOf(strategy: Strategy, rounds: number, size: number): Promise<Cost> {
+      const each: number[] = [];
+      const sum = { trips: 0, candidates: 0, issued: 0, asked: 0 };
+      for (let index = 0; index < rounds; index += 1) {
+        const asked = wishes(BATCH, strategy);
+        Object.assign(counts, { trips: 0, candidates: 0 });
+        const startedMs = performance.now();
+        let issued = 0;
+        for (let start = 0; start < BATCH; start += size) {
+          const states = await issueCodes(options, asked.slice(start, start + size));
+          issued += states.filter((state) => state === "live").length;
+        }
+        each.push((issued * 1000) / (performance.now() - startedMs));
+        sum.trips += counts.trips;
+        sum.candidates += strategy === "random" ? counts.candidates : issued;
+        sum.issued += issued;
+        sum.asked += BATCH;
+        await revokeCodes(options, asked);
+      }
+      const issued = Math.max(1, sum.issued);
+      return {
+        codesPerSecond: median(each),
+        roundTrips: sum.trips / issued,
+        candidates: sum.candidates / issued,
+        gaveUp: 1 - sum.issued / sum.asked,
+      };
+    },
+
+    /** Inserts random numbers and nothing else, a statement a shard, and returns how many a second. */
+    async insertBare(rounds: number): Promise<number> {
+      const each: number[] = [];
+      for (let index = 0; index < rounds; index += 1) {
+        const rows = wishes(BATCH, "permutation").map(({ policy, ...wish }) => ({
+          ...{ ...wish, policyVersion: policy.version, issuedAtMs: Date.now() },
+          code: String(randomInt(10 ** 10)).padStart(10, "0") + wish.appointmentId.slice(-2),
+        }));
+        const byShard = Map.groupBy(rows, ({ code }) => Math.floor(Number(code.slice(-2)) / 25));
+        const startedMs = performance.now();
+        await Promise.all([...byShard.values()].map((part) => parts.store.insertCodes(part)));
+        each.push((BATCH * 1000) / (performance.now() - startedMs));
+      }
+      return median(each);
+    },
+
+    /** Fails unless the live codes are as many as were issued and not revoked, all different. */
+    async audit(): Promise<void> {
+      const rows = await database.select<{ codes: string; different: string }>(
+        `select suffix, count(*) as codes, count(distinct active_code) as different
+         from pickup_code where tenant_id = ? and active_code is not null group by suffix`,
+        [tenantId],
+      );
+      const found = rows.reduce((total, row) => total + Number(row.codes), 0);
+      if (found !== live || rows.some((row) => row.codes !== row.different)) {
+        throw new Error(`wanted ${live} different live codes, found ${JSON.stringify(rows)}`);
+      }
+    },
+
+    async stop(): Promise<void> {
+      redis.disconnect();
+      await database.stop();
+    },
+  };
+}
+
+function counting(database: Database, counts: { trips: number }): Database {
+  const through = (sql: Sql): Sql => ({
+    select: (statement, values) => {
+      counts.trips += 1;
+      return sql.select(statement, values);
+    },
+    write: (statement, values) => {
+      counts.trips += 1;
+      return sql.write(statement, values);
+    },
+  });
+  return {
+    ...database,
+    ...through(database),
+    transact: (work) => {
+      // Begin and commit.
+      counts.trips += 2;
+      return database.transact((sql) => work(through(sql)));
+    },
+  };
+}
+
+function formatCosts(at: (strategy: Strategy, fill: number) => Cost): string[] {
+  return [
+    "| full | strategy | codes/s | round trips a code | candidates a code | gave up |",
+    "| --- | --- | --- | --- | --- | --- |",
+    ...FILLS.flatMap((fill) =>
+      STRATEGIES.map((strategy) => {
+        const cost = at(strategy, fill);
+        return (
+          `| ${fill} % | ${strategy} | ${round(cost.codesPerSecond)} | ${cost.roundTrips.toFixed(2)} | ` +
+          `${cost.candidates.toFixed(1)} | ${percent(cost.gaveUp)} |`
+        );
+      }),
+    ),
+  ];
+}
+
+function round(value: number): string {
+  return Math.round(value).toLocaleString("en-US");
+}
+
+function percent(part: number): string {
+  return `${(part * 100).toFixed(1)} %`;
+}

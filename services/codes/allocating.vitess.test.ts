@@ -1,0 +1,203 @@
+// How numbers are handed out, on real shards: no number twice, whoever asks and whoever dies, and a full
+// space that goes on living on what comes free.
+
+import { randomBytes } from "node:crypto";
+import { expect, test } from "vitest";
+import { CodeState } from "#gen/slotmesh/codes/v1/code_pb.ts";
+import { uniqueTenant } from "#shared/testing.ts";
+import { createAllocator, type Space } from "./allocating.ts";
+import type { PolicySpec } from "./policy.ts";
+import { putFreed } from "./space-store.ts";
+import { openCodes, rejection, uniqueAppointment } from "./testing.ts";
+
+const { LIVE } = CodeState;
+const DAY_MS = 86_400_000;
+
+/** So many numbers a location. */
+function small(numbers: number, changes: Partial<PolicySpec> = {}): Partial<PolicySpec> {
+  return {
+    pattern: "RRRR LL",
+    stopPerThousand: numbers / 10,
+    quarantineSeconds: 0,
+    reversalSeconds: 0,
+    ...changes,
+  };
+}
+
+type Codes = ReturnType<typeof openCodes>;
+
+async function spaceOf(codes: Codes, suffix: string): Promise<Space> {
+  const policy = await codes.parts.policies.current(codes.tenantId);
+  return codes.parts.spaces.of(policy, codes.tenantId, uniqueAppointment(suffix))[0] as Space;
+}
+
+async function issueEach(codes: Codes, count: number, suffix: string) {
+  const issues = Array.from({ length: count }, () => codes.wish(suffix));
+  await codes.issuing.issueCodes({ issues });
+  return issues;
+}
+
+test("five processes that take 40 numbers at a time never get one twice, and all there are", async () => {
+  const codes = openCodes();
+  await codes.choosePolicy(small(1000));
+  const space = await spaceOf(codes, "11");
+  const { database } = codes;
+  const taken = await Promise.all(
+    Array.from({ length: 5 }, async () => {
+      const allocator = createAllocator({ database, now: Date.now });
+      const parts = [];
+      for (let round = 0; round < 5; round += 1) {
+        parts.push(...(await allocator.take([{ space, count: 40 }])));
+      }
+      return parts.flat();
+    }),
+  );
+  const numbers = taken.flat();
+  expect(numbers.length).toBe(1000);
+  expect(new Set(numbers).size).toBe(1000);
+  await codes.stop();
+});
+
+test("numbers come in the order of the key, not of their size, and go on where another process stopped", async () => {
+  const key = { numbersKey: randomBytes(32), tenantId: uniqueTenant() };
+  const [first, second] = [openCodes(key), openCodes(key)];
+  const issue = async (codes: Codes) =>
+    codes.digitsOf((await issueEach(codes, 1, "12"))[0] as never);
+  const codes = [await issue(first), await issue(first), await issue(second), await issue(first)];
+  const space = await spaceOf(first, "12");
+  const positions = codes.map((code) =>
+    (space.permutation as { invert(number: number): number } & typeof space.permutation).invert(
+      Number(code.slice(0, 6)),
+    ),
+  );
+  expect(positions).toEqual([0, 1, 16, 2]);
+  await Promise.all([first.stop(), second.stop()]);
+});
+
+test("a number rests for the quarantine before it is a code again", async () => {
+  let nowMs = Date.now();
+  const codes = openCodes({ now: () => nowMs });
+  await codes.choosePolicy(small(10, { quarantineSeconds: 30 * 86_400 }));
+  const issues = await issueEach(codes, 10, "13");
+  const [first] = issues as [(typeof issues)[0]];
+  const digits = await codes.digitsOf(first);
+  await codes.issuing.revokeCodes({ revokes: [first] });
+  const next = codes.wish("13", { expiresAtMs: nowMs + 90 * DAY_MS });
+
+  nowMs += 30 * DAY_MS - 1000;
+  expect(String(await rejection(codes.issuing.issueCodes({ issues: [next] })))).toContain(
+    "suffix 13 has 9 live codes, and no free one was found",
+  );
+  nowMs += 1000;
+  expect((await codes.issuing.issueCodes({ issues: [next] })).states).toEqual([LIVE]);
+  expect(await codes.digitsOf(next)).toBe(digits);
+  await codes.stop();
+});
+
+test("what was leased by a process that died is found again once the space has been round", async () => {
+  const codes = openCodes();
+  await codes.choosePolicy(small(100));
+  const space = await spaceOf(codes, "14");
+  // Takes a block, and is never heard of again.
+  const dead = createAllocator({ database: codes.database, now: Date.now });
+  const [lost = []] = await dead.take([{ space, count: 7 }]);
+  expect(lost.length).toBe(7);
+
+  const issues = await issueEach(codes, 100, "14");
+  const held = await Promise.all(issues.map(codes.digitsOf));
+  expect(new Set(held).size).toBe(100);
+  expect(held).toEqual(expect.arrayContaining(lost.map((number) => space.codeOf(number))));
+  await codes.stop();
+});
+
+test("a freed number that is leased and not used comes back after ten minutes, a used one does not", async () => {
+  let nowMs = Date.now();
+  const codes = openCodes({ now: () => nowMs });
+  await codes.choosePolicy(small(10));
+  const space = await spaceOf(codes, "15");
+  const issues = await issueEach(codes, 10, "15");
+  await codes.issuing.revokeCodes({ revokes: issues.slice(0, 2) });
+  const dead = createAllocator({ database: codes.database, now: () => nowMs });
+  const [leased = []] = await dead.take([{ space, count: 2 }]);
+  expect(leased.length).toBe(2);
+  const full = () => rejection(codes.issuing.issueCodes({ issues: [codes.wish("15")] }));
+  expect(String(await full())).toContain("no free one was found");
+
+  nowMs += 601_000;
+  const later = { expiresAtMs: nowMs + DAY_MS };
+  const again = [codes.wish("15", later), codes.wish("15", later)];
+  expect((await codes.issuing.issueCodes({ issues: again })).states).toEqual([LIVE, LIVE]);
+  nowMs += 601_000;
+  expect(String(await full())).toContain("suffix 15 has 10 live codes, and no free one was found");
+  await codes.stop();
+});
+
+test("notes of free numbers that are codes by now are passed over, and the free ones behind them found", async () => {
+  const codes = openCodes();
+  await codes.choosePolicy(small(1000));
+  const space = await spaceOf(codes, "15");
+  const issues = await issueEach(codes, 1000, "15");
+  await codes.issuing.revokeCodes({ revokes: issues.slice(0, 10) });
+  const nowMs = Date.now();
+  const live = await Promise.all(issues.slice(10).map(codes.digitsOf));
+  const wrong = live.map((code) => ({
+    ...space.key,
+    number: Number(code.slice(0, 4)),
+    freeAtMs: nowMs - 1000,
+  }));
+  await putFreed(codes.database, wrong);
+  expect(
+    (await codes.issuing.issueCodes({ issues: Array.from({ length: 10 }, () => codes.wish("15")) }))
+      .states,
+  ).toEqual(new Array(10).fill(LIVE));
+  await codes.stop();
+});
+
+test("a policy that lengthens goes on with one more digit where the shorter codes are out", async () => {
+  const codes = openCodes();
+  await codes.choosePolicy(small(10, { onFull: "lengthen" }));
+  const issues = await issueEach(codes, 15, "16");
+  const lengths = (await Promise.all(issues.map(codes.digitsOf))).map(({ length }) => length);
+  expect(lengths.filter((length) => length === 6).length).toBe(10);
+  expect(lengths.filter((length) => length === 7).length).toBe(5);
+  await codes.stop();
+});
+
+test("three location digits end in the suffix, and codes of one suffix lie at all ten of its locations", async () => {
+  const codes = openCodes();
+  await codes.choosePolicy({
+    pattern: "RRRR LLL",
+    location: { layout: "one-dimensional", libraries: 10, tables: 100 },
+  });
+  const issues = await issueEach(codes, 200, "17");
+  const ends = (await Promise.all(issues.map(codes.digitsOf))).map((code) => code.slice(-3));
+  expect([...new Set(ends)].sort()).toEqual(Array.from({ length: 10 }, (_, digit) => `${digit}17`));
+  await codes.stop();
+});
+
+test("an appointment whose suffix is none of the policy's locations gets a code of version 0", async () => {
+  const codes = openCodes();
+  await codes.choosePolicy({
+    pattern: "RRRRLL",
+    location: { layout: "library-table", libraries: 4, tables: 4 },
+  });
+  const [inside] = await issueEach(codes, 1, "12");
+  const [outside] = await issueEach(codes, 1, "18");
+  expect(await codes.digitsOf(inside as never)).toMatch(/^[0-9]{4}12$/);
+  expect(await codes.digitsOf(outside as never)).toMatch(/^[0-9]{6}18$/);
+  await codes.stop();
+});
+
+test("drawn at random, codes are unique as well, and a nearly full space gives up", async () => {
+  const codes = openCodes();
+  await codes.choosePolicy({
+    pattern: "RRRR LL",
+    allocation: "random",
+    quarantineSeconds: 0,
+    reversalSeconds: 0,
+  });
+  const issues = await issueEach(codes, 600, "19");
+  const held = await Promise.all(issues.map(codes.digitsOf));
+  expect(new Set(held).size).toBe(600);
+  await codes.stop();
+});

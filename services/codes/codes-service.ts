@@ -1,0 +1,235 @@
+// The handlers of CodesService: from a request to the acts on codes, and from what became of them to a
+// response or an error. Who may call what is in the access table; whose code it is, is in the statements.
+// No error and no log line holds a code: a live one is worth a spot.
+
+import { randomUUID } from "node:crypto";
+import { CodesService, RedeemOutcome } from "#gen/slotmesh/codes/v1/codes_service_pb.ts";
+import type { Caller } from "#shared/auth.ts";
+import { Code, meshError, notFound } from "#shared/errors.ts";
+import { type Access, type BoundMethod, bind } from "#shared/handlers.ts";
+import { toMs } from "#shared/time.ts";
+import { OUTCOMES, toEvent, toPickupCode, toRedemption } from "./answers.ts";
+import { type CodeRecord, isStorableTime, pick, stateAt } from "./domain.ts";
+import { lockCode, unlockCode } from "./locking.ts";
+import { drawQr } from "./qr.ts";
+import { type AtCounter, look, redeemCode } from "./redeeming.ts";
+import { refused } from "./refusals.ts";
+import { extendCode, reverseRedemption } from "./reversing.ts";
+import { type TransferOptions, transferCode } from "./transferring.ts";
+import { readTyped, type Typed, yourStore } from "./typed.ts";
+import { lockWords, redeemWords, type Told } from "./words.ts";
+
+const PAGE_SIZE = 20;
+
+const ACCESS: Access<typeof CodesService> = {
+  getCode: ["shopper", "manager", "operator"],
+  lookupCode: ["staff", "manager", "operator"],
+  redeemCode: ["staff", "manager", "operator"],
+  lockCode: ["staff", "manager", "operator"],
+  unlockCode: ["staff", "manager", "operator"],
+  reverseRedemption: ["staff", "manager", "operator"],
+  extendCode: ["manager", "operator"],
+  transferCode: ["shopper", "operator"],
+  listCodes: ["shopper", "operator"],
+  listCodeEvents: ["manager", "operator"],
+};
+
+/** Makes the methods of CodesService. */
+export function codesMethods(options: TransferOptions): BoundMethod[] {
+  const { store, ledger, policies, now } = options;
+  const show = (record: CodeRecord) => toPickupCode(policies, record, now());
+
+  /** Where a clerk stands, and what they typed there. */
+  async function read(
+    request: { readonly code: string; readonly storeId: string },
+    caller: Caller,
+  ): Promise<{ readonly typed: Typed; readonly at: AtCounter }> {
+    const storeId = yourStore(caller, request.storeId);
+    const { tenantId, subjectId: staffId } = caller;
+    const typed = readTyped(await policies.list(tenantId), request.code);
+    const codes = typed.kind === "codes" ? typed.codes : [];
+    return { typed, at: { codes, tenantId, storeId, staffId } };
+  }
+
+  /** What a refusal says on the wire. The code itself only where it is this store's. */
+  async function tell(told: Told, message: string) {
+    const code = "record" in told ? await show(told.record) : undefined;
+    return { outcome: OUTCOMES[told.kind], message, ...(code && { code }) };
+  }
+
+  return bind(CodesService, ACCESS, {
+    getCode: async ({ appointmentId }, { caller }) => {
+      const owner = caller.role === "shopper" ? caller.subjectId : undefined;
+      const record = await store.findByAppointment(appointmentId, caller.tenantId, owner);
+      if (!record) {
+        throw notFound("code");
+      }
+      const isLive = record.code !== undefined && stateAt(record, now()) === "live";
+      return { code: await show(record), qrSvg: isLive ? await drawQr(record.code) : "" };
+    },
+
+    lookupCode: async (request, { caller }) => {
+      const { typed, at } = await read(request, caller);
+      if (typed.kind !== "codes") {
+        throw refused(typed.kind);
+      }
+      const picked = pick(await look(options, at));
+      if (picked.kind !== "found") {
+        throw refused(picked.kind);
+      }
+      return { code: await show(picked.record) };
+    },
+
+    redeemCode: async (request, { caller }) => {
+      const { typed, at } = await read(request, caller);
+      const { items, requestId } = request;
+      const asking = { ...at, items };
+      if (typed.kind !== "codes") {
+        return tell(typed, redeemWords(typed, asking, now()));
+      }
+      const answer = await redeemCode(options, { ...at, items, requestId });
+      switch (answer.kind) {
+        case "redeemed":
+          return {
+            outcome: RedeemOutcome.REDEEMED,
+            code: await show(answer.record),
+            message: redeemWords(answer, asking, now()),
+            receipt: toRedemption(answer.receipt),
+          };
+        case "ambiguous":
+        case "request-used":
+        case "unsettled":
+          throw refused(answer.kind);
+        default:
+          return tell(answer, redeemWords(answer, asking, now()));
+      }
+    },
+
+    lockCode: async (request, { caller }) => {
+      const { typed, at } = await read(request, caller);
+      const asking = { ...at, items: 0 };
+      if (typed.kind !== "codes") {
+        return tell(typed, lockWords(typed, asking, now()));
+      }
+      const answer = await lockCode(options, { ...at, requestId: randomUUID() });
+      switch (answer.kind) {
+        case "locked-by-you":
+          return {
+            outcome: RedeemOutcome.UNSPECIFIED,
+            code: await show(answer.record),
+            message: lockWords(answer, asking, now()),
+          };
+        case "ambiguous":
+        case "no-locks":
+          throw refused(answer.kind);
+        default:
+          return tell(answer, lockWords(answer, asking, now()));
+      }
+    },
+
+    unlockCode: async (request, { caller }) => {
+      const { typed, at } = await read(request, caller);
+      if (typed.kind !== "codes") {
+        throw refused(typed.kind);
+      }
+      const mayForce = caller.role !== "staff";
+      const answer = await unlockCode(options, { ...at, requestId: randomUUID(), mayForce });
+      if (answer.kind !== "unlocked") {
+        throw refused(answer.kind);
+      }
+      return { code: await show(answer.record) };
+    },
+
+    reverseRedemption: async (request, { caller }) => {
+      const storeId = yourStore(caller, request.storeId);
+      const { tenantId, subjectId: staffId } = caller;
+      const answer = await reverseRedemption(options, { ...request, storeId, tenantId, staffId });
+      if (answer.kind === "not-found") {
+        throw notFound("redemption");
+      }
+      if (answer.kind !== "reversed") {
+        throw refused(answer.kind);
+      }
+      return { code: await show(answer.record), event: toEvent(answer.line) };
+    },
+
+    extendCode: async (request, { caller }) => {
+      const { tenantId, subjectId: staffId } = caller;
+      const expiresAtMs = toMs(request.expireTime) ?? 0;
+      if (expiresAtMs <= now() || !isStorableTime(expiresAtMs)) {
+        throw meshError(
+          Code.InvalidArgument,
+          "expire_time is not between now and the year 9999: a code's time ends later than now",
+          { reason: "MALFORMED_TIME" },
+        );
+      }
+      const answer = await extendCode(options, { ...request, tenantId, staffId, expiresAtMs });
+      if (answer.kind !== "extended") {
+        throw refused(answer.kind);
+      }
+      return { code: await show(answer.record) };
+    },
+
+    transferCode: async (request, { caller }) => {
+      const { tenantId, subjectId: actorId } = caller;
+      const ownerId = caller.role === "shopper" ? actorId : undefined;
+      const answer = await transferCode(options, { ...request, tenantId, ownerId, actorId });
+      if (answer.kind !== "transferred") {
+        throw refused(answer.kind);
+      }
+      return { appointmentId: answer.heir.appointmentId };
+    },
+
+    listCodes: async (request, { caller }) => {
+      const shopperId = memberOf(request.shopperId, caller);
+      const pageSize = request.pageSize || PAGE_SIZE;
+      const from = parsePageToken(request.pageToken);
+      const rows = await store.listByMember(caller.tenantId, shopperId, from, pageSize + 1);
+      const page = rows.slice(0, pageSize);
+      const last = page.at(-1);
+      return {
+        codes: await Promise.all(page.map(show)),
+        nextPageToken:
+          rows.length > pageSize && last ? `${last.issuedAtMs}.${last.appointmentId}` : "",
+      };
+    },
+
+    listCodeEvents: async ({ appointmentId }, { caller }) => {
+      const record = await store.findByAppointment(appointmentId, caller.tenantId);
+      if (!record) {
+        throw notFound("code");
+      }
+      return { events: (await ledger.listLines(appointmentId)).map(toEvent) };
+    },
+  });
+}
+
+/** Says whose codes are asked for. */
+function memberOf(given: string, { role, subjectId }: Caller): string {
+  if (role === "operator" && given === "") {
+    throw meshError(Code.InvalidArgument, "shopper_id: an operator must name the shopper", {
+      reason: "SHOPPER_WANTED",
+    });
+  }
+  if (role !== "operator" && given !== "" && given !== subjectId) {
+    throw meshError(Code.PermissionDenied, "shopper_id: only an operator asks for someone else's", {
+      reason: "NOT_YOURS",
+    });
+  }
+  return given || subjectId;
+}
+
+function parsePageToken(token: string): { issuedAtMs: number; appointmentId: string } {
+  if (token === "") {
+    return { issuedAtMs: Number.MAX_SAFE_INTEGER, appointmentId: "" };
+  }
+  const match = /^([0-9]{1,15})\.([0-9a-f]{32}[0-9]{2})$/.exec(token);
+  if (!match) {
+    throw meshError(
+      Code.InvalidArgument,
+      "page_token: wanted the next_page_token of a page before",
+      { reason: "BAD_PAGE_TOKEN" },
+    );
+  }
+  return { issuedAtMs: Number(match[1]), appointmentId: match[2] as string };
+}

@@ -1,0 +1,45 @@
+// What Codes is made of, put together: the same for the process and for its tests.
+
+import type { Database } from "#shared/mysql.ts";
+import type { RedisConnection } from "#shared/redis.ts";
+import { createShards } from "#shared/shards.ts";
+import { createAllocator } from "./allocating.ts";
+import { createDrawing } from "./drawing.ts";
+import { createLedger } from "./ledger.ts";
+import { createPolicies } from "./policies.ts";
+import { createPolicyStore } from "./policy-store.ts";
+import { createRedis } from "./redis.ts";
+import { createSpaces } from "./spaces.ts";
+import { createStore } from "./store.ts";
+
+/** Makes the parts. */
+export function createParts(options: {
+  readonly database: Database;
+  readonly redis: RedisConnection;
+  /** What the order of codes hangs on; see numbers-key.ts. */
+  readonly numbersKey: Buffer;
+  /** The clock, in milliseconds. If absent, the system's. */
+  readonly now?: () => number;
+}) {
+  const { database, now = Date.now } = options;
+  const policyStore = createPolicyStore(database);
+  const redis = createRedis(options.redis);
+  const policies = createPolicies({
+    read: async (tenantId) => (await policyStore.list(tenantId)).map(({ policy }) => policy),
+    now,
+  });
+  return {
+    database,
+    redis,
+    policyStore,
+    policies,
+    store: createStore(database),
+    ledger: createLedger({ database, policies, now }),
+    shards: createShards(database),
+    spaces: createSpaces({ masterKey: options.numbersKey }),
+    sources: {
+      permutation: createAllocator({ database, now }),
+      random: createDrawing({ database, locks: redis.numberLocks }),
+    },
+  };
+}
