@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { readMeshKey } from "#shared/auth.ts";
+import { readNumbersKey } from "../../services/codes/numbers-key.ts";
 import { getSigningKey, readTicketKeys } from "../../services/codes/ticket-keys.ts";
 import { readTokenKeys } from "../../services/identity/tokens.ts";
 import { ensureKeys } from "./keys.ts";
@@ -10,7 +11,7 @@ import { ensureKeys } from "./keys.ts";
 const root = mkdtempSync(join(tmpdir(), "slotmesh-keys-"));
 afterAll(() => rmSync(root, { recursive: true }));
 
-const FILES = ["codes-tickets.json", "identity-signing.pem", "mesh.key"];
+const FILES = ["codes-numbers.key", "codes-tickets.json", "identity-signing.pem", "mesh.key"];
 
 test("the keys that the services read are made once, for their owner alone", async () => {
   const folder = join(root, "keys");
@@ -22,11 +23,12 @@ test("the keys that the services read are made once, for their owner alone", asy
     expect(statSync(join(folder, file)).mode & 0o777).toBe(0o600);
   }
   expect(readMeshKey(folder).length).toBe(32);
+  expect(readNumbersKey(folder).length).toBe(32);
   expect((await readTokenKeys(folder)).jwks.keys.length).toBe(1);
   expect(getSigningKey(readTicketKeys(folder), Date.now())).toBeDefined();
 
   rmSync(join(folder, "mesh.key"));
   ensureKeys(folder);
-  expect(contents().slice(0, 2)).toEqual(made.slice(0, 2));
-  expect(contents()[2]).not.toBe(made[2]);
+  expect(contents().slice(0, 3)).toEqual(made.slice(0, 3));
+  expect(contents()[3]).not.toBe(made[3]);
 });

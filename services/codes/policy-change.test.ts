@@ -175,7 +175,7 @@ test("a version without live codes is in nobody's way", () => {
   ]);
 });
 
-const FULL = { pattern: "RRRR-LLC", check: "damm" } as const;
+const FULL = { pattern: "RRRR-LLC", check: "damm", quarantineSeconds: 0 } as const;
 
 test.each<[string, Partial<Policy>, string | undefined]>([
   ["as many as there are", {}, undefined],
