@@ -99,10 +99,12 @@ export async function measureCodes(
 function openSpace(rig: Rig) {
   const counts = { trips: 0, candidates: 0 };
   const database = openDatabase(rig.env.SLOTMESH_MYSQL_DSN ?? "", "codes");
-  const redis = openRedis(rig.env.SLOTMESH_REDIS_URL ?? "", createLogger("bench", "silent"));
+  const logger = createLogger("bench", "silent");
+  const redis = openRedis(rig.env.SLOTMESH_REDIS_URL ?? "", logger);
   const parts = createParts({
     database: counting(database, counts),
     redis,
+    logger,
     numbersKey: randomBytes(32),
   });
   const { numberLocks } = parts.redis;

@@ -5,18 +5,13 @@ import {
   type IssueCodesRequest,
   IssuingService,
 } from "#gen/slotmesh/codes/v1/issuing_service_pb.ts";
-import { Code, meshError } from "#shared/errors.ts";
 import { type BoundMethod, bind } from "#shared/handlers.ts";
-import { suffixAtEnd } from "#shared/suffix.ts";
-import { toMs } from "#shared/time.ts";
-import { isStorableTime, parseStoreId, type State } from "./domain.ts";
+import type { State } from "./domain.ts";
 import { type IssuingOptions, issueCodes, listStates, revokeCodes, type Wish } from "./issuing.ts";
-import { type Policy, redemptionWindow } from "./policy.ts";
+import type { Policy } from "./policy.ts";
 import { policyFor } from "./spaces.ts";
-import type { CodeStore, Owner } from "./store.ts";
-
-/** Codes come free as they are redeemed: no hurry. */
-const NO_FREE_CODE_RETRY_MS = 60_000;
+import type { Owner } from "./store.ts";
+import { noFreeCode, storeIdOf, termsOf } from "./terms.ts";
 
 const STATES: Record<State, CodeState> = {
   live: CodeState.LIVE,
@@ -62,57 +57,12 @@ export function issuingService(options: IssuingOptions): BoundMethod[] {
   );
 }
 
-function toOwner(request: Owner): Owner {
-  const { appointmentId, tenantId, shopperId } = request;
-  const storeId = parseStoreId(request.storeId);
-  if (storeId === undefined) {
-    throw meshError(Code.InvalidArgument, "store_id is beyond 2^63 - 1: there is no such store", {
-      reason: "MALFORMED_STORE",
-    });
-  }
-  return { appointmentId, tenantId, shopperId, storeId };
+function toOwner({ appointmentId, tenantId, shopperId, storeId }: Owner): Owner {
+  return { appointmentId, tenantId, shopperId, storeId: storeIdOf(storeId) };
 }
 
 function toWish(issue: IssueCodesRequest["issues"][number], tenants: Policy, nowMs: number): Wish {
   const policy = policyFor(tenants, issue.appointmentId);
-  const startsAtMs = toMs(issue.openTime);
-  const { fromMs, untilMs } = redemptionWindow(policy, { issuedAtMs: nowMs, startsAtMs });
-  const lifetimeEndMs =
-    policy.lifetimeSeconds === undefined ? undefined : nowMs + policy.lifetimeSeconds * 1000;
-  const endMs = toMs(issue.expireTime) ?? lifetimeEndMs;
-  if (endMs === undefined || !isStorableTime(endMs)) {
-    throw meshError(
-      Code.InvalidArgument,
-      issue.expireTime === undefined
-        ? "expire_time: wanted, since the tenant's policy names no lifetime"
-        : "expire_time is not between the years 1970 and 9999",
-      { reason: "MALFORMED_TIME" },
-    );
-  }
-  const uses = policy.uses === "per-item" ? issue.partySize : policy.uses;
-  return {
-    ...toOwner(issue),
-    policy,
-    partySize: issue.partySize,
-    items: issue.items || uses,
-    goods: issue.goods,
-    anyStore: policy.stores !== "issued-for",
-    opensAtMs: startsAtMs === undefined ? undefined : fromMs,
-    expiresAtMs: Math.min(endMs, untilMs ?? endMs),
-  };
-}
-
-async function noFreeCode(store: CodeStore, { appointmentId, tenantId }: Owner) {
-  const suffix = suffixAtEnd(appointmentId);
-  const live = await store.countLive(suffix, tenantId);
-  return meshError(
-    Code.ResourceExhausted,
-    `suffix ${suffix} has ${live} live codes, and no free one was found; the rest of the batch has ` +
-      "its codes: call again with the same batch",
-    {
-      reason: "NO_FREE_CODE",
-      metadata: { suffix, live: String(live) },
-      retryMs: NO_FREE_CODE_RETRY_MS,
-    },
-  );
+  const { partySize, goods } = issue;
+  return { ...toOwner(issue), policy, partySize, goods, ...termsOf(policy, issue, nowMs) };
 }

@@ -1,4 +1,4 @@
-// Starts Codes: connections, the two services on one port, and a drain at the end.
+// Starts Codes: connections, the services on one port, the sweeper, and a drain at the end.
 
 import { createAuthenticate, readMeshKey } from "#shared/auth.ts";
 import { createLogger } from "#shared/log.ts";
@@ -7,9 +7,12 @@ import { runProcess } from "#shared/process.ts";
 import { openRedis } from "#shared/redis.ts";
 import { serveGrpc } from "#shared/serve.ts";
 import { readConfig } from "./config.ts";
+import { issueCodes, type Wish } from "./issuing.ts";
 import { readNumbersKey } from "./numbers-key.ts";
 import { createParts } from "./parts.ts";
 import { codesService } from "./service.ts";
+import { startSweeper } from "./sweeping.ts";
+import { finishTransfers } from "./transferring.ts";
 
 const config = readConfig();
 const logger = createLogger("codes", config.logLevel);
@@ -19,11 +22,15 @@ await runProcess(logger, async (parts) => {
   parts.push(database);
   const redis = openRedis(config.redisUrl, logger);
   parts.push({ stop: () => redis.disconnect() });
+  const made = createParts({ database, redis, logger, numbersKey: readNumbersKey(config.keyDir) });
+  const acting = { ...made, now: Date.now };
+  const issue = (wishes: readonly Wish[]) => issueCodes(acting, wishes);
+  parts.push(
+    startSweeper({ ...acting, finishTransfers: () => finishTransfers({ ...acting, issue }) }),
+  );
   const server = await serveGrpc({
     address: `${config.bind}:${config.port}`,
-    methods: codesService(
-      createParts({ database, redis, numbersKey: readNumbersKey(config.keyDir) }),
-    ),
+    methods: codesService(made),
     authenticate: createAuthenticate({
       service: "codes",
       jwksUrl: config.jwksUrl,

@@ -1,16 +1,20 @@
 // What Codes is made of, put together: the same for the process and for its tests.
 
+import type { Logger } from "#shared/log.ts";
 import type { Database } from "#shared/mysql.ts";
 import type { RedisConnection } from "#shared/redis.ts";
 import { createShards } from "#shared/shards.ts";
 import { createAllocator } from "./allocating.ts";
+import { createDensityStore } from "./density-store.ts";
 import { createDrawing } from "./drawing.ts";
 import { createLedger } from "./ledger.ts";
 import { createPolicies } from "./policies.ts";
 import { createPolicyStore } from "./policy-store.ts";
 import { createRedis } from "./redis.ts";
+import { createReportStore } from "./report-store.ts";
 import { createSpaces } from "./spaces.ts";
 import { createStore } from "./store.ts";
+import { createSubjectStore } from "./subject-store.ts";
 
 /** Makes the parts. */
 export function createParts(options: {
@@ -18,10 +22,11 @@ export function createParts(options: {
   readonly redis: RedisConnection;
   /** What the order of codes hangs on; see numbers-key.ts. */
   readonly numbersKey: Buffer;
+  readonly logger: Logger;
   /** The clock, in milliseconds. If absent, the system's. */
   readonly now?: () => number;
 }) {
-  const { database, now = Date.now } = options;
+  const { database, logger, now = Date.now } = options;
   const policyStore = createPolicyStore(database);
   const redis = createRedis(options.redis);
   const policies = createPolicies({
@@ -31,10 +36,14 @@ export function createParts(options: {
   return {
     database,
     redis,
+    logger,
     policyStore,
     policies,
     store: createStore(database),
     ledger: createLedger({ database, policies, now }),
+    subjectStore: createSubjectStore(database),
+    densityStore: createDensityStore(database),
+    reportStore: createReportStore(database),
     shards: createShards(database),
     spaces: createSpaces({ masterKey: options.numbersKey }),
     sources: {

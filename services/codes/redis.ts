@@ -9,6 +9,7 @@
 //   codes:{<tenant>}:guesses:misses   hash: a ring of buckets of time -> tries and misses
 //   codes:{<tenant>}:guesses:one:<id> string: a guess that can be given back -> its bucket
 //   codes:number:<space>|<number>     string: whoever draws numbers holds this one, see drawing.ts
+//   codes:sweeper                     string: who sweeps at this moment, see sweeping.ts
 // Each of them expires: a budget when it is whole again, the ring when all of it is past.
 
 import { randomBytes } from "node:crypto";
@@ -30,6 +31,7 @@ import {
 import type { NumberLocks } from "./drawing.ts";
 import { type MissCount, type MissRatio, missRatio } from "./misses.ts";
 
+const SWEEPER_KEY = "codes:sweeper";
 const GUESS_ID_BYTES = 12;
 /** The most locks that are listed. A tenant's budget has ten guesses for 25 devices, then for 3 an hour. */
 const LOCKS_MAX = 100;
@@ -165,6 +167,18 @@ export function createRedis(redis: RedisConnection, rules: GuessRules = GUESS_RU
         await Promise.all(names.map((name) => redis.del(numberKey(name))));
       },
     } satisfies NumberLocks,
+
+    /** Becomes the process that sweeps, for a while. Returns whether it is. */
+    async leaseSweeper(owner: string, leaseMs: number): Promise<boolean> {
+      if (await redis.set(SWEEPER_KEY, owner, "PX", leaseMs, "NX")) {
+        return true;
+      }
+      if ((await redis.get(SWEEPER_KEY)) !== owner) {
+        return false;
+      }
+      await redis.pexpire(SWEEPER_KEY, leaseMs);
+      return true;
+    },
 
     /** Reads how many of a tenant's last tries missed, and how many would have as usual. */
     async readMissRatio(tenantId: string): Promise<MissRatio> {

@@ -1,16 +1,24 @@
 // The services of Codes on one port: CodesService for shoppers and clerks, IssuingService for the mesh,
-// PoliciesService for operators.
+// CampaignsService for issuers of other things, PoliciesService, ReportsService and GuessesService for
+// managers and operators.
 
 import type { BoundMethod } from "#shared/handlers.ts";
+import { campaignsService } from "./campaigns-service.ts";
 import { codesMethods } from "./codes-service.ts";
-import { type IssuingOptions, issueCodes } from "./issuing.ts";
+import { type GuessesOptions, guessesService } from "./guesses-service.ts";
+import { issueCodes } from "./issuing.ts";
 import { issuingService } from "./issuing-service.ts";
 import type { Ledger } from "./ledger.ts";
 import { policiesService } from "./policies-service.ts";
 import type { PolicyStore } from "./policy-store.ts";
+import { type ReportsOptions, reportsService } from "./reports-service.ts";
+import type { SubjectOptions } from "./subject-issuing.ts";
 
 /** What Codes is made of. */
-export interface CodesOptions extends Omit<IssuingOptions, "now"> {
+export interface CodesOptions
+  extends Omit<SubjectOptions, "now">,
+    Omit<ReportsOptions, "now">,
+    Omit<GuessesOptions, "now"> {
   readonly policyStore: PolicyStore;
   readonly ledger: Ledger;
   /** The clock, in milliseconds. If absent, the system's. */
@@ -25,5 +33,8 @@ export function codesService(options: CodesOptions): BoundMethod[] {
     ...codesMethods({ ...parts, issue: (wishes) => issueCodes(parts, wishes) }),
     ...issuingService(parts),
     ...policiesService(parts),
+    ...campaignsService(parts),
+    ...reportsService(parts),
+    ...guessesService(parts),
   ];
 }

@@ -7,9 +7,10 @@
 // it clips values that do not fit, and drops a row whose code is not of its suffix. So sizes are
 // checked before, and no row is taken for written unless the count or a reading says so.
 
-import { type Database, idValue, retryTransient, type Sql, type Value } from "#shared/mysql.ts";
+import { type Database, idValue, retryTransient, type Value } from "#shared/mysql.ts";
 import { suffixAtEnd, suffixOf } from "#shared/suffix.ts";
 import type { CodeRecord, Heir, StoredState } from "./domain.ts";
+import { insertEndings, lockLive } from "./ending-store.ts";
 import type { EndedCode } from "./freeing.ts";
 import { COLUMNS, type Row, STATES, stateOf, toHeir, toNumber, toRecord } from "./row.ts";
 import { type FreedNumber, putFreed } from "./space-store.ts";
@@ -40,6 +41,10 @@ export interface NewCode extends Owner {
   readonly expiresAtMs: number;
   /** Which code it is for the same thing. If absent, the first. */
   readonly serial?: number;
+  /** What its issuer calls it, and what tells two bodies under one name apart. If absent, it is for an
+   * appointment. */
+  readonly subject?: string;
+  readonly bodyHash?: string;
 }
 
 /** Where an appointment's code stands. */
@@ -70,7 +75,7 @@ export function createStore(database: Pick<Database, "select" | "write" | "trans
       write(
         `insert ignore into pickup_code (suffix, appointment_id, tenant_id, shopper_id, store_id,
            state, party_size, code, active_code, issued_at_ms, expires_at_ms, policy_version, items,
-           items_left, goods, any_store, opens_at_ms, serial)
+           items_left, goods, any_store, opens_at_ms, serial, subject, body_hash)
          values ?`,
         [
           codes.map((row) => [
@@ -88,6 +93,8 @@ export function createStore(database: Pick<Database, "select" | "write" | "trans
             row.anyStore ? 1 : 0,
             row.opensAtMs ?? null,
             row.serial ?? 1,
+            row.subject ?? null,
+            row.bodyHash === undefined ? null : idValue(row.bodyHash),
           ]),
         ],
       ),
@@ -118,7 +125,11 @@ export function createStore(database: Pick<Database, "select" | "write" | "trans
                where (suffix, appointment_id) in (?) and state = ?`,
               [STATES.revoked, revokedAtMs, keys(ids), STATES.live],
             );
-            await putFreed(sql, await freedOf(live));
+            await insertEndings(sql, "revoked", live, revokedAtMs);
+            const held = live.filter(({ isHeld }) => isHeld);
+            if (held.length > 0) {
+              await putFreed(sql, await freedOf(held));
+            }
           }
         }),
       ),
@@ -215,29 +226,6 @@ export function createStore(database: Pick<Database, "select" | "write" | "trans
       return rows.map(toRecord);
     },
   };
-}
-
-/** Locks the live codes of some appointments until the transaction ends, and returns them. One shard. */
-async function lockLive(
-  sql: Sql,
-  appointmentIds: readonly string[],
-): Promise<(EndedCode & { readonly appointmentId: string })[]> {
-  const rows = await sql.select<{
-    readonly appointment_id: string;
-    readonly tenant_id: string;
-    readonly code: string;
-    readonly policy_version: number;
-  }>(
-    `select appointment_id, tenant_id, code, policy_version from pickup_code
-     where (suffix, appointment_id) in (?) and state = ? for update`,
-    [keys(appointmentIds), STATES.live],
-  );
-  return rows.map((row) => ({
-    appointmentId: row.appointment_id,
-    tenantId: row.tenant_id,
-    code: row.code,
-    policyVersion: row.policy_version,
-  }));
 }
 
 function ownerValues(owner: Owner): Value[] {

@@ -53,7 +53,14 @@ export function openCodes(
   const database = openDatabase(testConfig().mysqlDsn, "codes");
   const redis = openRedis(testConfig().redisUrl, silentLogger());
   const { source, numbersKey = randomBytes(32), now = Date.now } = options;
-  const parts = createParts({ database: hooked(database, options), redis, numbersKey, now });
+  const logger = silentLogger();
+  const parts = createParts({
+    database: hooked(database, options),
+    redis,
+    numbersKey,
+    logger,
+    now,
+  });
   const sources = source ? { permutation: source, random: source } : parts.sources;
   const methods = codesService({ ...parts, sources, now });
   const issuing = clientAs(IssuingService, methods, { role: "service", subjectId: "scheduling" });

@@ -12,6 +12,11 @@ export const SUFFIX_DIGITS = 2;
 /** The suffixes there are, and so the most shards that a keyspace can use. */
 export const SUFFIX_COUNT = 100;
 
+/** All suffixes, "00" to "99". */
+export const SUFFIXES: readonly string[] = Array.from({ length: SUFFIX_COUNT }, (_, suffix) =>
+  String(suffix).padStart(SUFFIX_DIGITS, "0"),
+);
+
 const VINDEX_DIGITS_MAX = 4;
 const KEYSPACE_BITS = 64n;
 const KEYSPACE_END = 1n << KEYSPACE_BITS;

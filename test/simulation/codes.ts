@@ -5,10 +5,12 @@
 import type { BoundMethod } from "#shared/handlers.ts";
 import type { Line } from "../../services/codes/acts.ts";
 import type { Want } from "../../services/codes/allocating.ts";
+import { codesMethods as methodsForPeople } from "../../services/codes/codes-service.ts";
 import type { CodeRecord } from "../../services/codes/domain.ts";
+import { issueCodes } from "../../services/codes/issuing.ts";
+import { issuingService } from "../../services/codes/issuing-service.ts";
 import type { Decide, Ledger, Outcome } from "../../services/codes/ledger.ts";
 import { DEFAULT_POLICY } from "../../services/codes/policy.ts";
-import { codesService } from "../../services/codes/service.ts";
 import { createSpaces } from "../../services/codes/spaces.ts";
 import type { CodeStore } from "../../services/codes/store.ts";
 import { atDatabase, storeAway } from "./failures.ts";
@@ -65,7 +67,7 @@ export function codesMethods(options: CodesPortOptions, actor: Actor): BoundMeth
       wants.map(({ count }) => Array.from({ length: count }, options.draw)),
     putBack: () => undefined,
   };
-  return codesService({
+  const parts = {
     store,
     ledger: createMemoryLedger(options, tables, step),
     shards: twoShards,
@@ -75,15 +77,14 @@ export function codesMethods(options: CodesPortOptions, actor: Actor): BoundMeth
       list: async () => [DEFAULT_POLICY],
       forget: () => undefined,
     },
-    policyStore: {
-      list: async () => [],
-      insert: async () => undefined,
-      countLive: async () => new Map<number, number>(),
-    },
     spaces: createSpaces({ masterKey: NUMBERS_KEY }),
     sources: { permutation: source, random: source },
     now: options.now,
-  });
+  };
+  return [
+    ...methodsForPeople({ ...parts, issue: (wishes) => issueCodes(parts, wishes) }),
+    ...issuingService(parts),
+  ];
 }
 
 type Step = <Result>(what: string, work: () => Result) => Promise<Result>;

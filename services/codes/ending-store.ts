@@ -1,0 +1,142 @@
+// The SQL statements of how codes end without a clerk: the lines that the ledger gets when a code is taken
+// back or its time is over, and what is found and changed for the latter. Each names suffixes of one shard.
+
+import { hash } from "node:crypto";
+import { idValue, type Sql, type Value } from "#shared/mysql.ts";
+import { suffixAtEnd } from "#shared/suffix.ts";
+
+/** The kinds of lines, as the proto numbers them. */
+const KINDS = { revoked: 5, expired: 8 } as const;
+/** Who did it, in a line: whoever issued the code, or this service. */
+const ACTORS = { revoked: "issuer", expired: "codes" } as const;
+
+/** The state of a code that was neither redeemed nor taken back, as the proto numbers it. */
+const LIVE = 1;
+
+const HASH_DIGITS = 16;
+const HASH_BITS_DROPPED = 1n;
+
+/** A code that ends, or may. */
+export interface Ending {
+  readonly appointmentId: string;
+  readonly tenantId: string;
+  readonly storeId: string;
+  readonly code: string;
+  readonly policyVersion: number;
+  readonly itemsLeft: number;
+  readonly expiresAtMs: number;
+  /** Whether its number is its own: it loses it an hour after its time. */
+  readonly isHeld: boolean;
+}
+
+/** Locks the live codes of some appointments until the transaction ends, and returns them. One shard. */
+export async function lockLive(sql: Sql, appointmentIds: readonly string[]): Promise<Ending[]> {
+  const rows = await sql.select<Row>(
+    `select ${COLUMNS} from pickup_code
+     where (suffix, appointment_id) in (?) and state = ? for update`,
+    [keys(appointmentIds), LIVE],
+  );
+  return rows.map(toEnding);
+}
+
+/** Writes the lines of codes that ended. A line that is there already stays as it is. One shard.
+ *
+ * The store of such a line is the one that the code was issued for: reports count it there. */
+export function insertEndings(
+  sql: Sql,
+  kind: keyof typeof KINDS,
+  endings: readonly Ending[],
+  atMs: number,
+): Promise<number> {
+  return sql.write(
+    `insert ignore into code_event (suffix, tenant_id, appointment_id, event_id, kind, code, store_id,
+       staff_id, request_id, items, at_ms)
+     values ?`,
+    [endings.map((ending) => lineValues(kind, ending, atMs))],
+  );
+}
+
+/** Lists codes of some suffixes whose time was over before a moment and that still hold their numbers, and
+ * at most so many. Reads nothing else, however many codes are live or dead. */
+export async function listOverdue(
+  sql: Sql,
+  suffixes: readonly string[],
+  beforeMs: number,
+  countMax: number,
+): Promise<Ending[]> {
+  const rows = await sql.select<Row>(
+    `select ${COLUMNS} from pickup_code force index (by_end)
+     where suffix in (?) and ends_at_ms < ? limit ${countMax}`,
+    [suffixes, beforeMs],
+  );
+  return rows.map(toEnding);
+}
+
+/** Locks those of some codes that are still overdue until the transaction ends, and returns them. Leaves out
+ * what someone else is at. */
+export async function lockOverdue(
+  sql: Sql,
+  appointmentIds: readonly string[],
+  beforeMs: number,
+): Promise<Ending[]> {
+  const rows = await sql.select<Row>(
+    `select ${COLUMNS} from pickup_code
+     where (suffix, appointment_id) in (?) and active_code is not null and expires_at_ms < ?
+     for update skip locked`,
+    [keys(appointmentIds), beforeMs],
+  );
+  return rows.map(toEnding);
+}
+
+/** Takes the numbers of codes that are locked. Their state stays live: past its time, that is expired. */
+export function dropNumbers(sql: Sql, appointmentIds: readonly string[]): Promise<number> {
+  return sql.write(
+    "update pickup_code set active_code = null where (suffix, appointment_id) in (?)",
+    [keys(appointmentIds)],
+  );
+}
+
+const COLUMNS = `appointment_id, tenant_id, store_id, code, policy_version, items_left, expires_at_ms,
+  active_code is not null as is_held`;
+
+/** A row as the library returns it: BIGINT as strings. */
+interface Row {
+  readonly appointment_id: string;
+  readonly tenant_id: string;
+  readonly store_id: string;
+  readonly code: string;
+  readonly policy_version: number;
+  readonly items_left: number;
+  readonly expires_at_ms: string;
+  readonly is_held: number | string;
+}
+
+function toEnding(row: Row): Ending {
+  return {
+    appointmentId: row.appointment_id,
+    tenantId: row.tenant_id,
+    storeId: row.store_id,
+    code: row.code,
+    policyVersion: row.policy_version,
+    itemsLeft: row.items_left,
+    expiresAtMs: Number(row.expires_at_ms),
+    isHeld: Number(row.is_held) === 1,
+  };
+}
+
+/** A code is taken back once, and its time is over once: so that is what the request is called, and the
+ * line's id follows from it. */
+function lineValues(kind: keyof typeof KINDS, ending: Ending, atMs: number): Value[] {
+  const { appointmentId, tenantId, storeId, code, itemsLeft, expiresAtMs } = ending;
+  const requestId = `${kind}/${kind === "expired" ? `${expiresAtMs}/` : ""}${appointmentId}`;
+  const digest = hash("sha256", `${appointmentId}\0${storeId}\0${requestId}`);
+  const eventId = BigInt(`0x${digest.slice(0, HASH_DIGITS)}`) >> HASH_BITS_DROPPED;
+  return [
+    ...[suffixAtEnd(appointmentId), tenantId, appointmentId, eventId, KINDS[kind], code],
+    ...[idValue(storeId), ACTORS[kind], requestId, itemsLeft, atMs],
+  ];
+}
+
+function keys(appointmentIds: readonly string[]): Value[] {
+  return appointmentIds.map((id) => [suffixAtEnd(id), id]);
+}
