@@ -106,6 +106,7 @@ function openSpace(rig: Rig) {
     redis,
     logger,
     numbersKey: randomBytes(32),
+    ticketKeys: [],
   });
   const { numberLocks } = parts.redis;
   const tripping =

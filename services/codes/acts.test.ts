@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import {
   type Act,
+  conflict,
   eventIdOf,
   extend,
   type Line,
@@ -41,6 +42,15 @@ test("the last item ends a code and gives its number back, with a receipt", () =
     items: 1,
   });
   expect(lines.map(toReceipt)).toEqual([after.receipt]);
+});
+
+test("a conflict changes nothing of its code, and is in the ledger", () => {
+  const record = makeRecord({ state: "revoked" });
+  const { after, lines } = conflict(record, 2, { ...ACT, reason: "revoked, shown accepted" });
+  expect(after).toBe(record);
+  expect(lines).toMatchObject([
+    { kind: "conflict", items: 2, reason: "revoked, shown accepted", requestId: "r1" },
+  ]);
 });
 
 test("three of five items leave a live code that nobody keeps any more", () => {

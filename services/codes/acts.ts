@@ -19,7 +19,9 @@ export type LineKind =
   | "revoked"
   | "extended"
   | "transferred"
-  | "expired";
+  | "expired"
+  /** A till handed something over offline that it should not have. */
+  | "conflict";
 
 /** A line of the ledger. */
 export interface Line {
@@ -126,6 +128,11 @@ export function transfer(record: CodeRecord, heir: Heir, act: Act): Change {
     },
     lines: [lineOf(record, "transferred", { ...act, reason: `to ${heir.shopperId}` })],
   };
+}
+
+/** Notes that a till handed items over which it should not have. The code stays as it is. */
+export function conflict(record: CodeRecord, items: number, act: Act): Change {
+  return { after: record, lines: [lineOf(record, "conflict", act, { items })] };
 }
 
 /** Makes the line that a redemption from before there was a ledger would have left. */

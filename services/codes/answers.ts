@@ -13,7 +13,7 @@ import { toTimestamp } from "#shared/time.ts";
 import { type Line, NO_STORE } from "./acts.ts";
 import { arrange } from "./arrangement.ts";
 import { type CodeRecord, isLocked, type Receipt, type State, stateAt } from "./domain.ts";
-import { LINE_KINDS } from "./ledger-store.ts";
+import { LINE_KINDS } from "./line-row.ts";
 import type { Policies } from "./policies.ts";
 import type { Told } from "./words.ts";
 
@@ -37,6 +37,7 @@ export const OUTCOMES: Record<Told["kind"] | "redeemed", RedeemOutcome> = {
   "not-yet": RedeemOutcome.NOT_YET,
   "too-few-left": RedeemOutcome.TOO_FEW_LEFT,
   mistyped: RedeemOutcome.MISTYPED,
+  replaced: RedeemOutcome.REVOKED,
 };
 
 /** Says what there is to know of a code. */

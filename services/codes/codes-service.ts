@@ -3,20 +3,25 @@
 // No error and no log line holds a code: a live one is worth a spot.
 
 import { randomUUID } from "node:crypto";
-import { CodesService, RedeemOutcome } from "#gen/slotmesh/codes/v1/codes_service_pb.ts";
+import {
+  CodesService,
+  ImageFormat,
+  RedeemOutcome,
+} from "#gen/slotmesh/codes/v1/codes_service_pb.ts";
 import type { Caller } from "#shared/auth.ts";
 import { Code, meshError, notFound } from "#shared/errors.ts";
 import { type Access, type BoundMethod, bind } from "#shared/handlers.ts";
 import { toMs } from "#shared/time.ts";
 import { OUTCOMES, toEvent, toPickupCode, toRedemption } from "./answers.ts";
+import { type CounterOptions, createCounter } from "./counter.ts";
 import { type CodeRecord, isStorableTime, pick, stateAt } from "./domain.ts";
 import { lockCode, unlockCode } from "./locking.ts";
-import { drawQr } from "./qr.ts";
-import { type AtCounter, look, redeemCode } from "./redeeming.ts";
+import { look, redeemCode } from "./redeeming.ts";
 import { refused } from "./refusals.ts";
 import { extendCode, reverseRedemption } from "./reversing.ts";
+import { drawTicket } from "./ticketing.ts";
 import { type TransferOptions, transferCode } from "./transferring.ts";
-import { readTyped, type Typed, yourStore } from "./typed.ts";
+import { yourStore } from "./typed.ts";
 import { lockWords, redeemWords, type Told } from "./words.ts";
 
 const PAGE_SIZE = 20;
@@ -35,21 +40,10 @@ const ACCESS: Access<typeof CodesService> = {
 };
 
 /** Makes the methods of CodesService. */
-export function codesMethods(options: TransferOptions): BoundMethod[] {
-  const { store, ledger, policies, now } = options;
+export function codesMethods(options: TransferOptions & CounterOptions): BoundMethod[] {
+  const { store, ledger, policies, ticketKeys, now } = options;
+  const counter = createCounter(options);
   const show = (record: CodeRecord) => toPickupCode(policies, record, now());
-
-  /** Where a clerk stands, and what they typed there. */
-  async function read(
-    request: { readonly code: string; readonly storeId: string },
-    caller: Caller,
-  ): Promise<{ readonly typed: Typed; readonly at: AtCounter }> {
-    const storeId = yourStore(caller, request.storeId);
-    const { tenantId, subjectId: staffId } = caller;
-    const typed = readTyped(await policies.list(tenantId), request.code);
-    const codes = typed.kind === "codes" ? typed.codes : [];
-    return { typed, at: { codes, tenantId, storeId, staffId } };
-  }
 
   /** What a refusal says on the wire. The code itself only where it is this store's. */
   async function tell(told: Told, message: string) {
@@ -58,22 +52,30 @@ export function codesMethods(options: TransferOptions): BoundMethod[] {
   }
 
   return bind(CodesService, ACCESS, {
-    getCode: async ({ appointmentId }, { caller }) => {
+    getCode: async ({ appointmentId, imageFormat }, { caller }) => {
       const owner = caller.role === "shopper" ? caller.subjectId : undefined;
       const record = await store.findByAppointment(appointmentId, caller.tenantId, owner);
       if (!record) {
         throw notFound("code");
       }
-      const isLive = record.code !== undefined && stateAt(record, now()) === "live";
-      return { code: await show(record), qrSvg: isLive ? await drawQr(record.code) : "" };
+      const { code } = record;
+      if (code === undefined || stateAt(record, now()) !== "live") {
+        return { code: await show(record) };
+      }
+      const policy = await policies.get(record.tenantId, record.policyVersion);
+      const isPng = imageFormat === ImageFormat.PNG;
+      const drawing = drawTicket({ ticketKeys, policy, isPng, nowMs: now() }, { ...record, code });
+      return { code: await show(record), ...drawing };
     },
 
     lookupCode: async (request, { caller }) => {
-      const { typed, at } = await read(request, caller);
-      if (typed.kind !== "codes") {
-        throw refused(typed.kind);
+      const { reading, at } = await counter.read(request, caller);
+      if (reading.kind !== "codes") {
+        throw refused(reading.kind);
       }
-      const picked = pick(await look(options, at));
+      const picked = await counter.look(at, request.deviceId, async () =>
+        pick(await look(options, at)),
+      );
       if (picked.kind !== "found") {
         throw refused(picked.kind);
       }
@@ -81,13 +83,15 @@ export function codesMethods(options: TransferOptions): BoundMethod[] {
     },
 
     redeemCode: async (request, { caller }) => {
-      const { typed, at } = await read(request, caller);
-      const { items, requestId } = request;
+      const { reading, at } = await counter.read(request, caller);
+      const { items, requestId, deviceId } = request;
       const asking = { ...at, items };
-      if (typed.kind !== "codes") {
-        return tell(typed, redeemWords(typed, asking, now()));
+      if (reading.kind !== "codes") {
+        return tell(reading, redeemWords(reading, asking, now()));
       }
-      const answer = await redeemCode(options, { ...at, items, requestId });
+      const answer = await counter.look(at, deviceId, () =>
+        redeemCode(options, { ...at, items, requestId }),
+      );
       switch (answer.kind) {
         case "redeemed":
           return {
@@ -106,12 +110,14 @@ export function codesMethods(options: TransferOptions): BoundMethod[] {
     },
 
     lockCode: async (request, { caller }) => {
-      const { typed, at } = await read(request, caller);
+      const { reading, at } = await counter.read(request, caller);
       const asking = { ...at, items: 0 };
-      if (typed.kind !== "codes") {
-        return tell(typed, lockWords(typed, asking, now()));
+      if (reading.kind !== "codes") {
+        return tell(reading, lockWords(reading, asking, now()));
       }
-      const answer = await lockCode(options, { ...at, requestId: randomUUID() });
+      const answer = await counter.look(at, request.deviceId, () =>
+        lockCode(options, { ...at, requestId: randomUUID() }),
+      );
       switch (answer.kind) {
         case "locked-by-you":
           return {
@@ -128,12 +134,14 @@ export function codesMethods(options: TransferOptions): BoundMethod[] {
     },
 
     unlockCode: async (request, { caller }) => {
-      const { typed, at } = await read(request, caller);
-      if (typed.kind !== "codes") {
-        throw refused(typed.kind);
+      const { reading, at } = await counter.read(request, caller);
+      if (reading.kind !== "codes") {
+        throw refused(reading.kind);
       }
       const mayForce = caller.role !== "staff";
-      const answer = await unlockCode(options, { ...at, requestId: randomUUID(), mayForce });
+      const answer = await counter.look(at, request.deviceId, () =>
+        unlockCode(options, { ...at, requestId: randomUUID(), mayForce }),
+      );
       if (answer.kind !== "unlocked") {
         throw refused(answer.kind);
       }

@@ -4,8 +4,9 @@
 
 import { idValue, type Sql } from "#shared/mysql.ts";
 import { suffixAtEnd } from "#shared/suffix.ts";
-import type { Line, LineKind } from "./acts.ts";
+import type { Line } from "./acts.ts";
 import type { CodeRecord } from "./domain.ts";
+import { LINE_COLUMNS, LINE_KINDS, type LineRow, toLine } from "./line-row.ts";
 import { CHANGING, COLUMNS, changingValues, type Row, STATES, toRecord } from "./row.ts";
 
 /** The most lines of a code that are read: the last ones. */
@@ -14,24 +15,6 @@ export const LINES_MAX = 500;
 const REDEMPTIONS_MAX = 2000;
 /** The most unfinished transfers that are read at once. */
 const TRANSFERS_MAX = 500;
-
-/** The kinds of lines as numbers, those of the proto. */
-export const LINE_KINDS: Record<LineKind, number> = {
-  redeemed: 1,
-  reversed: 2,
-  locked: 3,
-  unlocked: 4,
-  revoked: 5,
-  extended: 6,
-  transferred: 7,
-  expired: 8,
-};
-const LINE_KIND_NAMES = new Map(
-  Object.entries(LINE_KINDS).map(([name, value]) => [value, name as LineKind]),
-);
-
-const LINE_COLUMNS = `event_id, kind, appointment_id, tenant_id, code, store_id, staff_id, request_id,
-  items, of_event_id, reason, at_ms`;
 
 /** What names a request: it counts once for a code and a store. */
 export interface RequestKey {
@@ -161,41 +144,4 @@ export function deleteTransfer(sql: Sql, appointmentId: string): Promise<number>
     suffixAtEnd(appointmentId),
     appointmentId,
   ]);
-}
-
-/** A line as the library returns it: BIGINT as strings. */
-interface LineRow {
-  readonly event_id: string;
-  readonly kind: number;
-  readonly appointment_id: string;
-  readonly tenant_id: string;
-  readonly code: string;
-  readonly store_id: string;
-  readonly staff_id: string;
-  readonly request_id: string;
-  readonly items: number;
-  readonly of_event_id: string | null;
-  readonly reason: string | null;
-  readonly at_ms: string;
-}
-
-function toLine(row: LineRow): Line {
-  const kind = LINE_KIND_NAMES.get(row.kind);
-  if (!kind) {
-    throw new Error(`code_event holds the kind ${row.kind}, which this build does not know`);
-  }
-  return {
-    eventId: row.event_id,
-    kind,
-    appointmentId: row.appointment_id,
-    tenantId: row.tenant_id,
-    code: row.code,
-    storeId: row.store_id,
-    staffId: row.staff_id,
-    requestId: row.request_id,
-    items: row.items,
-    ofEventId: row.of_event_id ?? undefined,
-    reason: row.reason ?? "",
-    atMs: Number(row.at_ms),
-  };
 }

@@ -12,6 +12,7 @@ import { readNumbersKey } from "./numbers-key.ts";
 import { createParts } from "./parts.ts";
 import { codesService } from "./service.ts";
 import { startSweeper } from "./sweeping.ts";
+import { readTicketKeys } from "./ticket-keys.ts";
 import { finishTransfers } from "./transferring.ts";
 
 const config = readConfig();
@@ -22,7 +23,13 @@ await runProcess(logger, async (parts) => {
   parts.push(database);
   const redis = openRedis(config.redisUrl, logger);
   parts.push({ stop: () => redis.disconnect() });
-  const made = createParts({ database, redis, logger, numbersKey: readNumbersKey(config.keyDir) });
+  const made = createParts({
+    database,
+    redis,
+    logger,
+    numbersKey: readNumbersKey(config.keyDir),
+    ticketKeys: readTicketKeys(config.keyDir),
+  });
   const acting = { ...made, now: Date.now };
   const issue = (wishes: readonly Wish[]) => issueCodes(acting, wishes);
   parts.push(

@@ -5,6 +5,7 @@ import type { Database } from "#shared/mysql.ts";
 import type { RedisConnection } from "#shared/redis.ts";
 import { createShards } from "#shared/shards.ts";
 import { createAllocator } from "./allocating.ts";
+import type { GuessRules } from "./budgets.ts";
 import { createDensityStore } from "./density-store.ts";
 import { createDrawing } from "./drawing.ts";
 import { createLedger } from "./ledger.ts";
@@ -15,6 +16,7 @@ import { createReportStore } from "./report-store.ts";
 import { createSpaces } from "./spaces.ts";
 import { createStore } from "./store.ts";
 import { createSubjectStore } from "./subject-store.ts";
+import type { TicketKeys } from "./ticket-keys.ts";
 
 /** Makes the parts. */
 export function createParts(options: {
@@ -23,12 +25,16 @@ export function createParts(options: {
   /** What the order of codes hangs on; see numbers-key.ts. */
   readonly numbersKey: Buffer;
   readonly logger: Logger;
+  /** What tickets are signed with; see ticket-keys.ts. */
+  readonly ticketKeys: TicketKeys;
+  /** The budgets of wrong guesses. If absent, those of budgets.ts. */
+  readonly guessRules?: GuessRules;
   /** The clock, in milliseconds. If absent, the system's. */
   readonly now?: () => number;
 }) {
   const { database, logger, now = Date.now } = options;
   const policyStore = createPolicyStore(database);
-  const redis = createRedis(options.redis);
+  const redis = createRedis(options.redis, options.guessRules);
   const policies = createPolicies({
     read: async (tenantId) => (await policyStore.list(tenantId)).map(({ policy }) => policy),
     now,
@@ -37,6 +43,7 @@ export function createParts(options: {
     database,
     redis,
     logger,
+    ticketKeys: options.ticketKeys,
     policyStore,
     policies,
     store: createStore(database),

@@ -6,7 +6,7 @@ import { inflateSync } from "node:zlib";
 import { beforeAll, describe, expect, test } from "vitest";
 import { prepareZXingModule, readBarcodes } from "zxing-wasm/reader";
 import { dotsOf } from "./bitmap-font.ts";
-import { drawPng, drawQr, drawSvg, type QrLevel, type QrWish } from "./qr.ts";
+import { drawPng, drawSvg, type QrLevel, type QrWish } from "./qr.ts";
 import { readTicket, signTicket } from "./ticket.ts";
 import { parseTicketKeys } from "./ticket-keys.ts";
 
@@ -175,7 +175,7 @@ test("the longest caption fits into the smallest image", async () => {
 });
 
 test("without a caption there is no text, and the title holds nothing of the payload", () => {
-  const svg = drawQr("00004207");
+  const svg = drawSvg({ payload: "00004207" });
   expect(svg).toMatch(/^<svg xmlns="[^"]+" viewBox="0 0 29 29" role="img"><title>QR code<\/title>/);
   expect(svg).not.toContain("<text");
   expect(drawSvg({ payload, level: "H" }).length).toBeLessThan(20_000);

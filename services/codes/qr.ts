@@ -72,11 +72,6 @@ export function drawPng(wish: QrWish): Buffer {
   return findOrDraw(pngs, wish, toPng);
 }
 
-/** Draws digits as an SVG document, without a caption. */
-export function drawQr(digits: string): string {
-  return drawSvg({ payload: digits });
-}
-
 function findOrDraw<Drawing extends string | Buffer>(
   cache: LRUCache<string, Drawing>,
   wish: QrWish,

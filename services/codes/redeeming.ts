@@ -30,6 +30,8 @@ export interface CodeActsOptions {
 export interface AtCounter {
   /** The canonical codes that the text may be: nearly always one. */
   readonly codes: readonly string[];
+  /** The row that a ticket names: then no other is looked at. Undefined if the text was typed. */
+  readonly record?: CodeRecord | undefined;
   readonly tenantId: string;
   readonly storeId: string;
   readonly staffId: string;
@@ -61,9 +63,11 @@ export type Redeemed =
 /** Reads what a typed text may stand for, and which of it the store redeems. */
 export async function look(
   { store, policies }: Pick<CodeActsOptions, "store" | "policies">,
-  { codes, tenantId, storeId }: Omit<AtCounter, "staffId">,
+  { codes, record: named, tenantId, storeId }: Omit<AtCounter, "staffId">,
 ): Promise<Seen[]> {
-  const rows = await Promise.all(codes.map((code) => store.listByCode(code, tenantId)));
+  const rows = named
+    ? [named]
+    : await Promise.all(codes.map((code) => store.listByCode(code, tenantId)));
   return Promise.all(
     rows.flat().map(async (record) => ({
       record,

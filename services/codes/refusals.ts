@@ -18,6 +18,16 @@ const REFUSALS = {
     "MISTYPED",
     "this cannot be a code: a symbol is wrong, or two changed places; read it out loud and type it again",
   ],
+  "bad-ticket": [
+    Code.InvalidArgument,
+    "BAD_TICKET",
+    "this QR code is none of ours, or it was changed: scan it again, or type the code beneath it",
+  ],
+  replaced: [
+    Code.FailedPrecondition,
+    "TICKET_REPLACED",
+    "a newer ticket took the place of this one: ask them to open it anew, and scan that",
+  ],
   "no-locks": [
     Code.FailedPrecondition,
     "NO_LOCKS",

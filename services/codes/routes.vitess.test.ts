@@ -1,4 +1,4 @@
-// Every statement of store.ts and ledger-store.ts, as it is made there, is sent through VEXPLAIN: which shards did vtgate
+// Every statement of store.ts, ledger-store.ts and till-store.ts, as it is made there, is sent through VEXPLAIN: which shards did vtgate
 // ask? The four shards of the keyspace own the suffixes 00-24, 25-49, 50-74 and 75-99.
 
 import { afterAll, expect, test } from "vitest";
@@ -10,6 +10,7 @@ import * as ledgerStore from "./ledger-store.ts";
 import { makeReceipt, makeRecord } from "./record-testing.ts";
 import { type CodeStore, createStore } from "./store.ts";
 import { rejection, uniqueAppointment } from "./testing.ts";
+import { listChanged, listConflicts, placeAt } from "./till-store.ts";
 
 const {
   deleteTransfer,
@@ -40,6 +41,7 @@ const explaining: Sql = {
 };
 const store = createStore({ ...explaining, transact: (work) => work(explaining) });
 
+const TILL = { tenantId: "routes", storeId: "7" };
 const shopper = { tenantId: "routes", shopperId: "shopper", storeId: uniqueId() };
 const owner = (suffix: string) => ({ ...shopper, appointmentId: uniqueAppointment(suffix) });
 const newCode = (suffix: string) => ({
@@ -90,7 +92,16 @@ const LEDGER_STATEMENTS: Record<string, (suffix: string, other: string) => Promi
   insertTransfer: (suffix) => insertTransfer(explaining, uniqueAppointment(suffix), Date.now()),
   deleteTransfer: (suffix) => deleteTransfer(explaining, uniqueAppointment(suffix)),
 };
-const ALL_STATEMENTS = { ...STATEMENTS, ...LEDGER_STATEMENTS };
+/** The statements of till-store.ts. listConflicts asks all shards, and says so. */
+const TILL_STATEMENTS: Record<string, (suffix: string, other: string) => Promise<unknown>> = {
+  listChanged: (suffix, other) =>
+    listChanged(explaining, TILL, [suffix, other], {
+      from: placeAt(Date.now()),
+      endsAfterMs: 1,
+      countMax: 3,
+    }),
+};
+const ALL_STATEMENTS = { ...STATEMENTS, ...LEDGER_STATEMENTS, ...TILL_STATEMENTS };
 
 function newLine(suffix: string): Line {
   const record = makeRecord({
@@ -130,6 +141,27 @@ test("unfinished transfers are looked for on every shard, and nothing else of th
   const names = Object.keys(LEDGER_STATEMENTS);
   const exported = Object.entries(ledgerStore).filter(([, value]) => typeof value === "function");
   expect(exported.map(([name]) => name).sort()).toEqual([...names, "listTransfers"].sort());
+});
+
+test("conflicts of a store are looked for on every shard, since codes lie with their owners", async () => {
+  asked.length = 0;
+  const before = { atMs: Date.now(), eventId: "0" };
+  await listConflicts(explaining, TILL, { before, sinceMs: 1, countMax: 3 });
+  expect(asked).toEqual([["-40", "40-80", "80-c0", "c0-"]]);
+});
+
+test("a store's changes are read in the order of their index, from their place on", async () => {
+  const [place, explained] = [placeAt(Date.now()), [] as string[]];
+  const explain = async <Row>(statement: string, values?: readonly Value[]) => {
+    explained.push(JSON.stringify(await database.select(`vexplain all ${statement}`, values)));
+    return [] as Row[];
+  };
+  const options = { from: place, endsAfterMs: 1, countMax: 3 };
+  await listChanged({ ...explaining, select: explain }, TILL, ["07", "08", "09"], options);
+  const plan = explained.join().replaceAll(/\\[nt"]|\s/g, "");
+  expect(plan).toContain("key:by_store");
+  expect(plan).toContain("used_key_parts:[tenant_id,store_id,changed_at");
+  expect(plan).not.toContain("using_filesort:true");
 });
 
 test("a code without any suffix beside it finds its one shard", async () => {

@@ -6,15 +6,25 @@ import { CodesService } from "#gen/slotmesh/codes/v1/codes_service_pb.ts";
 import { IssuingService } from "#gen/slotmesh/codes/v1/issuing_service_pb.ts";
 import { reasonOf } from "#shared/errors.ts";
 import { type Database, openDatabase, type Sql, type Value } from "#shared/mysql.ts";
-import { openRedis } from "#shared/redis.ts";
+import { openRedis, redisReady } from "#shared/redis.ts";
 import { clientAs, silentLogger, testConfig, uniqueId, uniqueTenant } from "#shared/testing.ts";
 import { toTimestamp } from "#shared/time.ts";
 import type { NumberSource } from "./allocating.ts";
+import { BUDGET_NAMES, GUESS_RULES, type GuessRules } from "./budgets.ts";
 import { createParts } from "./parts.ts";
 import { DEFAULT_POLICY, type Policy, type PolicySpec } from "./policy.ts";
+import type { CodesRedis } from "./redis.ts";
 import { codesService } from "./service.ts";
+import { generateTicketKey, type TicketKeys } from "./ticket-keys.ts";
 
 const HOUR_MS = 3_600_000;
+const REDIS_READY_MS = 3000;
+const AMPLE_GUESSES: GuessRules = {
+  ...GUESS_RULES,
+  budgets: Object.fromEntries(
+    BUDGET_NAMES.map((name) => [name, { burst: 1_000_000, everyMs: 1 }]),
+  ) as unknown as GuessRules["budgets"],
+};
 
 /** What a test may say of a code that it wants. */
 export interface Wished {
@@ -47,22 +57,39 @@ export function openCodes(
     readonly source?: NumberSource;
     readonly numbersKey?: Buffer;
     readonly tenantId?: string;
+    readonly ticketKeys?: TicketKeys;
+    /** The budgets of wrong guesses. If absent, enough for whatever a test does that is not about them. */
+    readonly guessRules?: GuessRules;
+    /** A Redis. If absent, the real one; a closed port: none. */
+    readonly redisUrl?: string;
     readonly now?: () => number;
   } = {},
 ) {
   const database = openDatabase(testConfig().mysqlDsn, "codes");
-  const redis = openRedis(testConfig().redisUrl, silentLogger());
+  const redis = openRedis(options.redisUrl ?? testConfig().redisUrl, silentLogger());
   const { source, numbersKey = randomBytes(32), now = Date.now } = options;
   const logger = silentLogger();
+  const { ticketKeys = [generateTicketKey(now())], guessRules = AMPLE_GUESSES } = options;
   const parts = createParts({
     database: hooked(database, options),
     redis,
     numbersKey,
     logger,
+    ticketKeys,
+    guessRules,
     now,
   });
   const sources = source ? { permutation: source, random: source } : parts.sources;
-  const methods = codesService({ ...parts, sources, now });
+  const isReady = redisReady(redis, REDIS_READY_MS).catch(() => undefined);
+  const counted: CodesRedis = {
+    ...parts.redis,
+    // A connection that was just opened is refused as one that is away.
+    spendGuess: async (guesser) => {
+      await isReady;
+      return parts.redis.spendGuess(guesser);
+    },
+  };
+  const methods = codesService({ ...parts, redis: counted, sources, now });
   const issuing = clientAs(IssuingService, methods, { role: "service", subjectId: "scheduling" });
   const { store, policyStore, policies } = parts;
   const tenantId = options.tenantId ?? uniqueTenant();
@@ -88,6 +115,7 @@ export function openCodes(
     database,
     store,
     parts,
+    ticketKeys,
     methods,
     /** Ends the connections. */
     stop: async () => {

@@ -55,6 +55,11 @@ test.each<[string, Told, string]>([
     "It was given to someone else 2 days ago, who has a code of their own. Do not hand over: ask for that code.",
   ],
   [
+    "shown by an old ticket",
+    { kind: "replaced" },
+    "A newer ticket took the place of this one. Do not hand over: ask them to open it anew, and scan that.",
+  ],
+  [
     "not open yet",
     { kind: "not-yet", record: makeRecord({ opensAtMs: NOW + MINUTE_MS }) },
     "Its time begins in 1 minute. Do not hand over yet: ask them to come back then.",

@@ -22,7 +22,11 @@ export interface Asking {
 }
 
 /** Why a code is not redeemed, as far as a sentence tells it: the rest are errors. */
-export type Told = Exclude<Refusal, { kind: "ambiguous" }> | { readonly kind: "mistyped" };
+export type Told =
+  | Exclude<Refusal, { kind: "ambiguous" }>
+  | { readonly kind: "mistyped" }
+  /** A newer ticket took the place of the one that was scanned. */
+  | { readonly kind: "replaced" };
 
 /** Says what became of a redemption. */
 export function redeemWords(
@@ -76,6 +80,8 @@ function refusalWords(refusal: Told, asking: Asking, nowMs: number): string {
       return `Only ${refusal.record.itemsLeft} of ${refusal.record.items} left, ${asking.items} were asked for. Nothing was redeemed: ask for fewer.`;
     case "wrong-store":
       return "This code is for another store. Nothing was redeemed: send them to the store that is named with it.";
+    case "replaced":
+      return "A newer ticket took the place of this one. Do not hand over: ask them to open it anew, and scan that.";
     case "mistyped":
       return "This cannot be a code: a symbol is wrong, or two changed places. Read it out loud and type it again.";
     default:

@@ -18,6 +18,7 @@ import {
   HealthCheckResponse_ServingStatus as ServingStatus,
 } from "#gen/grpc/health/v1/health_pb.ts";
 import { CodesService } from "#gen/slotmesh/codes/v1/codes_service_pb.ts";
+import { TillsService } from "#gen/slotmesh/codes/v1/tills_service_pb.ts";
 import { IdentityService } from "#gen/slotmesh/identity/v1/identity_service_pb.ts";
 import { InventoryService } from "#gen/slotmesh/inventory/v1/inventory_service_pb.ts";
 import { SchedulingService } from "#gen/slotmesh/scheduling/v1/scheduling_service_pb.ts";
@@ -44,6 +45,7 @@ export const PUBLIC_SERVICES: readonly (readonly [DescService, keyof MeshConfig[
   [InventoryService, "inventory"],
   [SchedulingService, "scheduling"],
   [CodesService, "codes"],
+  [TillsService, "codes"],
 ];
 
 /** What anyone may read who names the tenant. */

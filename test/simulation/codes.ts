@@ -5,6 +5,7 @@
 import type { BoundMethod } from "#shared/handlers.ts";
 import type { Line } from "../../services/codes/acts.ts";
 import type { Want } from "../../services/codes/allocating.ts";
+import type { Guesser } from "../../services/codes/budgets.ts";
 import { codesMethods as methodsForPeople } from "../../services/codes/codes-service.ts";
 import type { CodeRecord } from "../../services/codes/domain.ts";
 import { issueCodes } from "../../services/codes/issuing.ts";
@@ -13,11 +14,13 @@ import type { Decide, Ledger, Outcome } from "../../services/codes/ledger.ts";
 import { DEFAULT_POLICY } from "../../services/codes/policy.ts";
 import { createSpaces } from "../../services/codes/spaces.ts";
 import type { CodeStore } from "../../services/codes/store.ts";
+import { generateTicketKey } from "../../services/codes/ticket-keys.ts";
 import { atDatabase, storeAway } from "./failures.ts";
 import type { Actor, Network } from "./network.ts";
 import { twoShards } from "./shards.ts";
 
 /** Numbers are drawn here, so the order that this key makes is not used. */
+const TICKET_KEYS = [generateTicketKey(0)];
 const NUMBERS_KEY = Buffer.alloc(32);
 
 /** What a row has when it is new. */
@@ -71,6 +74,15 @@ export function codesMethods(options: CodesPortOptions, actor: Actor): BoundMeth
     store,
     ledger: createMemoryLedger(options, tables, step),
     shards: twoShards,
+    // Nobody guesses here: whoever types a code has it.
+    redis: {
+      spendGuess: async (guesser: Guesser) => ({
+        kind: "charged" as const,
+        guess: { guesser, guessId: "" },
+      }),
+      refundGuess: async () => true,
+    },
+    ticketKeys: TICKET_KEYS,
     policies: {
       current: async () => DEFAULT_POLICY,
       get: async () => DEFAULT_POLICY,

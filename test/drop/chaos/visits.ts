@@ -74,12 +74,13 @@ export function createVisits(options: {
   async function redeem(shopper: Shopper): Promise<RedeemOutcome> {
     const { appointmentId, requestId } = shopper;
     const { storeId } = shopper.slot;
-    const { code } = await withRetries(
+    const { code, ticket } = await withRetries(
       () => clients.codes.getCode({ appointmentId }, { timeoutMs: CALL_MS }),
       { ...patience, isPassing },
     );
     const clerk = await clerkOf(storeId);
-    const request = { code: code?.code ?? "", storeId, requestId: `${requestId}-visit` };
+    const scanned = ticket || (code?.code ?? "");
+    const request = { code: scanned, storeId, requestId: `${requestId}-visit` };
     const send = () =>
       withRetries(
         () =>

@@ -17,7 +17,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file slotmesh/codes/v1/codes_service.proto.
  */
 export const file_slotmesh_codes_v1_codes_service: GenFile = /*@__PURE__*/
-  fileDesc("CiVzbG90bWVzaC9jb2Rlcy92MS9jb2Rlc19zZXJ2aWNlLnByb3RvEhFzbG90bWVzaC5jb2Rlcy52MSJKCg5HZXRDb2RlUmVxdWVzdBI4Cg5hcHBvaW50bWVudF9pZBgBIAEoCUIgukgdyAEBchgyFl5bMC05YS1mXXszMn1bMC05XXsyfSQiWQoPR2V0Q29kZVJlc3BvbnNlEisKBGNvZGUYASABKAsyHS5zbG90bWVzaC5jb2Rlcy52MS5QaWNrdXBDb2RlEhkKBnFyX3N2ZxgCIAEoCUIJukgGcgQYoJwBIlkKEUxvb2t1cENvZGVSZXF1ZXN0EhkKBGNvZGUYASABKAlCC7pICMgBAXIDGKwCEikKCHN0b3JlX2lkGAIgASgJQhe6SBTIAQFyDzINXlswLTldezEsMTl9JCJBChJMb29rdXBDb2RlUmVzcG9uc2USKwoEY29kZRgBIAEoCzIdLnNsb3RtZXNoLmNvZGVzLnYxLlBpY2t1cENvZGUisAEKEVJlZGVlbUNvZGVSZXF1ZXN0EhkKBGNvZGUYASABKAlCC7pICMgBAXIDGKwCEikKCHN0b3JlX2lkGAIgASgJQhe6SBTIAQFyDzINXlswLTldezEsMTl9JBIeCgpyZXF1ZXN0X2lkGAMgASgJQgq6SAfIAQFyAhhAEhkKBWl0ZW1zGAQgASgFQgq6SAcaBRjoBygAEhoKCWRldmljZV9pZBgFIAEoCUIHukgEcgIYQCK/AQoSUmVkZWVtQ29kZVJlc3BvbnNlEjEKB291dGNvbWUYASABKA4yIC5zbG90bWVzaC5jb2Rlcy52MS5SZWRlZW1PdXRjb21lEisKBGNvZGUYAiABKAsyHS5zbG90bWVzaC5jb2Rlcy52MS5QaWNrdXBDb2RlEhkKB21lc3NhZ2UYAyABKAlCCLpIBXIDGKwCEi4KB3JlY2VpcHQYBCABKAsyHS5zbG90bWVzaC5jb2Rlcy52MS5SZWRlbXB0aW9uInMKD0xvY2tDb2RlUmVxdWVzdBIZCgRjb2RlGAEgASgJQgu6SAjIAQFyAxisAhIpCghzdG9yZV9pZBgCIAEoCUIXukgUyAEBcg8yDV5bMC05XXsxLDE5fSQSGgoJZGV2aWNlX2lkGAMgASgJQge6SARyAhhAIo0BChBMb2NrQ29kZVJlc3BvbnNlEjEKB291dGNvbWUYASABKA4yIC5zbG90bWVzaC5jb2Rlcy52MS5SZWRlZW1PdXRjb21lEisKBGNvZGUYAiABKAsyHS5zbG90bWVzaC5jb2Rlcy52MS5QaWNrdXBDb2RlEhkKB21lc3NhZ2UYAyABKAlCCLpIBXIDGKwCIlkKEVVubG9ja0NvZGVSZXF1ZXN0EhkKBGNvZGUYASABKAlCC7pICMgBAXIDGKwCEikKCHN0b3JlX2lkGAIgASgJQhe6SBTIAQFyDzINXlswLTldezEsMTl9JCJBChJVbmxvY2tDb2RlUmVzcG9uc2USKwoEY29kZRgBIAEoCzIdLnNsb3RtZXNoLmNvZGVzLnYxLlBpY2t1cENvZGUi7AEKGFJldmVyc2VSZWRlbXB0aW9uUmVxdWVzdBI4Cg5hcHBvaW50bWVudF9pZBgBIAEoCUIgukgdyAEBchgyFl5bMC05YS1mXXszMn1bMC05XXsyfSQSLgoNcmVkZW1wdGlvbl9pZBgCIAEoCUIXukgUyAEBcg8yDV5bMC05XXsxLDE5fSQSKQoIc3RvcmVfaWQYAyABKAlCF7pIFMgBAXIPMg1eWzAtOV17MSwxOX0kEhsKBnJlYXNvbhgEIAEoCUILukgIyAEBcgMYyAESHgoKcmVxdWVzdF9pZBgFIAEoCUIKukgHyAEBcgIYQCJ1ChlSZXZlcnNlUmVkZW1wdGlvblJlc3BvbnNlEisKBGNvZGUYASABKAsyHS5zbG90bWVzaC5jb2Rlcy52MS5QaWNrdXBDb2RlEisKBWV2ZW50GAIgASgLMhwuc2xvdG1lc2guY29kZXMudjEuQ29kZUV2ZW50IsABChFFeHRlbmRDb2RlUmVxdWVzdBI4Cg5hcHBvaW50bWVudF9pZBgBIAEoCUIgukgdyAEBchgyFl5bMC05YS1mXXszMn1bMC05XXsyfSQSNwoLZXhwaXJlX3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQga6SAPIAQESGAoGcmVhc29uGAMgASgJQgi6SAVyAxjIARIeCgpyZXF1ZXN0X2lkGAQgASgJQgq6SAfIAQFyAhhAIkEKEkV4dGVuZENvZGVSZXNwb25zZRIrCgRjb2RlGAEgASgLMh0uc2xvdG1lc2guY29kZXMudjEuUGlja3VwQ29kZSKSAQoTVHJhbnNmZXJDb2RlUmVxdWVzdBI4Cg5hcHBvaW50bWVudF9pZBgBIAEoCUIgukgdyAEBchgyFl5bMC05YS1mXXszMn1bMC05XXsyfSQSIQoNdG9fc2hvcHBlcl9pZBgCIAEoCUIKukgHyAEBcgIYQBIeCgpyZXF1ZXN0X2lkGAMgASgJQgq6SAfIAQFyAhhAIjcKFFRyYW5zZmVyQ29kZVJlc3BvbnNlEh8KDmFwcG9pbnRtZW50X2lkGAEgASgJQge6SARyAhgiImoKEExpc3RDb2Rlc1JlcXVlc3QSGwoKc2hvcHBlcl9pZBgBIAEoCUIHukgEcgIYQBIcCglwYWdlX3NpemUYAiABKAVCCbpIBhoEGGQoABIbCgpwYWdlX3Rva2VuGAMgASgJQge6SARyAhhAIm0KEUxpc3RDb2Rlc1Jlc3BvbnNlEjYKBWNvZGVzGAEgAygLMh0uc2xvdG1lc2guY29kZXMudjEuUGlja3VwQ29kZUIIukgFkgECEGQSIAoPbmV4dF9wYWdlX3Rva2VuGAIgASgJQge6SARyAhhAIlEKFUxpc3RDb2RlRXZlbnRzUmVxdWVzdBI4Cg5hcHBvaW50bWVudF9pZBgBIAEoCUIgukgdyAEBchgyFl5bMC05YS1mXXszMn1bMC05XXsyfSQiUQoWTGlzdENvZGVFdmVudHNSZXNwb25zZRI3CgZldmVudHMYASADKAsyHC5zbG90bWVzaC5jb2Rlcy52MS5Db2RlRXZlbnRCCbpIBpIBAxD0AyrcAgoNUmVkZWVtT3V0Y29tZRIeChpSRURFRU1fT1VUQ09NRV9VTlNQRUNJRklFRBAAEhsKF1JFREVFTV9PVVRDT01FX1JFREVFTUVEEAESIwofUkVERUVNX09VVENPTUVfQUxSRUFEWV9SRURFRU1FRBACEh4KGlJFREVFTV9PVVRDT01FX1dST05HX1NUT1JFEAMSGgoWUkVERUVNX09VVENPTUVfRVhQSVJFRBAEEhoKFlJFREVFTV9PVVRDT01FX1JFVk9LRUQQBRIcChhSRURFRU1fT1VUQ09NRV9OT1RfRk9VTkQQBhIZChVSRURFRU1fT1VUQ09NRV9MT0NLRUQQBxIaChZSRURFRU1fT1VUQ09NRV9OT1RfWUVUEAgSHwobUkVERUVNX09VVENPTUVfVE9PX0ZFV19MRUZUEAkSGwoXUkVERUVNX09VVENPTUVfTUlTVFlQRUQQCjLjBwoMQ29kZXNTZXJ2aWNlElUKB0dldENvZGUSIS5zbG90bWVzaC5jb2Rlcy52MS5HZXRDb2RlUmVxdWVzdBoiLnNsb3RtZXNoLmNvZGVzLnYxLkdldENvZGVSZXNwb25zZSIDkAIBEl4KCkxvb2t1cENvZGUSJC5zbG90bWVzaC5jb2Rlcy52MS5Mb29rdXBDb2RlUmVxdWVzdBolLnNsb3RtZXNoLmNvZGVzLnYxLkxvb2t1cENvZGVSZXNwb25zZSIDkAIBEl4KClJlZGVlbUNvZGUSJC5zbG90bWVzaC5jb2Rlcy52MS5SZWRlZW1Db2RlUmVxdWVzdBolLnNsb3RtZXNoLmNvZGVzLnYxLlJlZGVlbUNvZGVSZXNwb25zZSIDkAICElgKCExvY2tDb2RlEiIuc2xvdG1lc2guY29kZXMudjEuTG9ja0NvZGVSZXF1ZXN0GiMuc2xvdG1lc2guY29kZXMudjEuTG9ja0NvZGVSZXNwb25zZSIDkAICEl4KClVubG9ja0NvZGUSJC5zbG90bWVzaC5jb2Rlcy52MS5VbmxvY2tDb2RlUmVxdWVzdBolLnNsb3RtZXNoLmNvZGVzLnYxLlVubG9ja0NvZGVSZXNwb25zZSIDkAICEnMKEVJldmVyc2VSZWRlbXB0aW9uEisuc2xvdG1lc2guY29kZXMudjEuUmV2ZXJzZVJlZGVtcHRpb25SZXF1ZXN0Giwuc2xvdG1lc2guY29kZXMudjEuUmV2ZXJzZVJlZGVtcHRpb25SZXNwb25zZSIDkAICEl4KCkV4dGVuZENvZGUSJC5zbG90bWVzaC5jb2Rlcy52MS5FeHRlbmRDb2RlUmVxdWVzdBolLnNsb3RtZXNoLmNvZGVzLnYxLkV4dGVuZENvZGVSZXNwb25zZSIDkAICEmQKDFRyYW5zZmVyQ29kZRImLnNsb3RtZXNoLmNvZGVzLnYxLlRyYW5zZmVyQ29kZVJlcXVlc3QaJy5zbG90bWVzaC5jb2Rlcy52MS5UcmFuc2ZlckNvZGVSZXNwb25zZSIDkAICElsKCUxpc3RDb2RlcxIjLnNsb3RtZXNoLmNvZGVzLnYxLkxpc3RDb2Rlc1JlcXVlc3QaJC5zbG90bWVzaC5jb2Rlcy52MS5MaXN0Q29kZXNSZXNwb25zZSIDkAIBEmoKDkxpc3RDb2RlRXZlbnRzEiguc2xvdG1lc2guY29kZXMudjEuTGlzdENvZGVFdmVudHNSZXF1ZXN0Gikuc2xvdG1lc2guY29kZXMudjEuTGlzdENvZGVFdmVudHNSZXNwb25zZSIDkAIBYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_slotmesh_codes_v1_code]);
+  fileDesc("CiVzbG90bWVzaC9jb2Rlcy92MS9jb2Rlc19zZXJ2aWNlLnByb3RvEhFzbG90bWVzaC5jb2Rlcy52MSKKAQoOR2V0Q29kZVJlcXVlc3QSOAoOYXBwb2ludG1lbnRfaWQYASABKAlCILpIHcgBAXIYMhZeWzAtOWEtZl17MzJ9WzAtOV17Mn0kEj4KDGltYWdlX2Zvcm1hdBgCIAEoDjIeLnNsb3RtZXNoLmNvZGVzLnYxLkltYWdlRm9ybWF0Qgi6SAWCAQIQASKOAQoPR2V0Q29kZVJlc3BvbnNlEisKBGNvZGUYASABKAsyHS5zbG90bWVzaC5jb2Rlcy52MS5QaWNrdXBDb2RlEhkKBnFyX3N2ZxgCIAEoCUIJukgGcgQYoJwBEhkKBnFyX3BuZxgDIAEoDEIJukgGegQY0IYDEhgKBnRpY2tldBgEIAEoCUIIukgFcgMY8AEihwEKEUxvb2t1cENvZGVSZXF1ZXN0EhkKBGNvZGUYASABKAlCC7pICMgBAXIDGKwCEikKCHN0b3JlX2lkGAIgASgJQhe6SBTIAQFyDzINXlswLTldezEsMTl9JBIsCglkZXZpY2VfaWQYAyABKAlCGbpIFnIUMhJeKD86WyEtfl17OCw2NH0pPyQiQQoSTG9va3VwQ29kZVJlc3BvbnNlEisKBGNvZGUYASABKAsyHS5zbG90bWVzaC5jb2Rlcy52MS5QaWNrdXBDb2RlIsIBChFSZWRlZW1Db2RlUmVxdWVzdBIZCgRjb2RlGAEgASgJQgu6SAjIAQFyAxisAhIpCghzdG9yZV9pZBgCIAEoCUIXukgUyAEBcg8yDV5bMC05XXsxLDE5fSQSHgoKcmVxdWVzdF9pZBgDIAEoCUIKukgHyAEBcgIYQBIZCgVpdGVtcxgEIAEoBUIKukgHGgUY6AcoABIsCglkZXZpY2VfaWQYBSABKAlCGbpIFnIUMhJeKD86WyEtfl17OCw2NH0pPyQivwEKElJlZGVlbUNvZGVSZXNwb25zZRIxCgdvdXRjb21lGAEgASgOMiAuc2xvdG1lc2guY29kZXMudjEuUmVkZWVtT3V0Y29tZRIrCgRjb2RlGAIgASgLMh0uc2xvdG1lc2guY29kZXMudjEuUGlja3VwQ29kZRIZCgdtZXNzYWdlGAMgASgJQgi6SAVyAxisAhIuCgdyZWNlaXB0GAQgASgLMh0uc2xvdG1lc2guY29kZXMudjEuUmVkZW1wdGlvbiKFAQoPTG9ja0NvZGVSZXF1ZXN0EhkKBGNvZGUYASABKAlCC7pICMgBAXIDGKwCEikKCHN0b3JlX2lkGAIgASgJQhe6SBTIAQFyDzINXlswLTldezEsMTl9JBIsCglkZXZpY2VfaWQYAyABKAlCGbpIFnIUMhJeKD86WyEtfl17OCw2NH0pPyQijQEKEExvY2tDb2RlUmVzcG9uc2USMQoHb3V0Y29tZRgBIAEoDjIgLnNsb3RtZXNoLmNvZGVzLnYxLlJlZGVlbU91dGNvbWUSKwoEY29kZRgCIAEoCzIdLnNsb3RtZXNoLmNvZGVzLnYxLlBpY2t1cENvZGUSGQoHbWVzc2FnZRgDIAEoCUIIukgFcgMYrAIihwEKEVVubG9ja0NvZGVSZXF1ZXN0EhkKBGNvZGUYASABKAlCC7pICMgBAXIDGKwCEikKCHN0b3JlX2lkGAIgASgJQhe6SBTIAQFyDzINXlswLTldezEsMTl9JBIsCglkZXZpY2VfaWQYAyABKAlCGbpIFnIUMhJeKD86WyEtfl17OCw2NH0pPyQiQQoSVW5sb2NrQ29kZVJlc3BvbnNlEisKBGNvZGUYASABKAsyHS5zbG90bWVzaC5jb2Rlcy52MS5QaWNrdXBDb2RlIuwBChhSZXZlcnNlUmVkZW1wdGlvblJlcXVlc3QSOAoOYXBwb2ludG1lbnRfaWQYASABKAlCILpIHcgBAXIYMhZeWzAtOWEtZl17MzJ9WzAtOV17Mn0kEi4KDXJlZGVtcHRpb25faWQYAiABKAlCF7pIFMgBAXIPMg1eWzAtOV17MSwxOX0kEikKCHN0b3JlX2lkGAMgASgJQhe6SBTIAQFyDzINXlswLTldezEsMTl9JBIbCgZyZWFzb24YBCABKAlCC7pICMgBAXIDGMgBEh4KCnJlcXVlc3RfaWQYBSABKAlCCrpIB8gBAXICGEAidQoZUmV2ZXJzZVJlZGVtcHRpb25SZXNwb25zZRIrCgRjb2RlGAEgASgLMh0uc2xvdG1lc2guY29kZXMudjEuUGlja3VwQ29kZRIrCgVldmVudBgCIAEoCzIcLnNsb3RtZXNoLmNvZGVzLnYxLkNvZGVFdmVudCLAAQoRRXh0ZW5kQ29kZVJlcXVlc3QSOAoOYXBwb2ludG1lbnRfaWQYASABKAlCILpIHcgBAXIYMhZeWzAtOWEtZl17MzJ9WzAtOV17Mn0kEjcKC2V4cGlyZV90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIGukgDyAEBEhgKBnJlYXNvbhgDIAEoCUIIukgFcgMYyAESHgoKcmVxdWVzdF9pZBgEIAEoCUIKukgHyAEBcgIYQCJBChJFeHRlbmRDb2RlUmVzcG9uc2USKwoEY29kZRgBIAEoCzIdLnNsb3RtZXNoLmNvZGVzLnYxLlBpY2t1cENvZGUikgEKE1RyYW5zZmVyQ29kZVJlcXVlc3QSOAoOYXBwb2ludG1lbnRfaWQYASABKAlCILpIHcgBAXIYMhZeWzAtOWEtZl17MzJ9WzAtOV17Mn0kEiEKDXRvX3Nob3BwZXJfaWQYAiABKAlCCrpIB8gBAXICGEASHgoKcmVxdWVzdF9pZBgDIAEoCUIKukgHyAEBcgIYQCI3ChRUcmFuc2ZlckNvZGVSZXNwb25zZRIfCg5hcHBvaW50bWVudF9pZBgBIAEoCUIHukgEcgIYIiJqChBMaXN0Q29kZXNSZXF1ZXN0EhsKCnNob3BwZXJfaWQYASABKAlCB7pIBHICGEASHAoJcGFnZV9zaXplGAIgASgFQgm6SAYaBBhkKAASGwoKcGFnZV90b2tlbhgDIAEoCUIHukgEcgIYQCJtChFMaXN0Q29kZXNSZXNwb25zZRI2CgVjb2RlcxgBIAMoCzIdLnNsb3RtZXNoLmNvZGVzLnYxLlBpY2t1cENvZGVCCLpIBZIBAhBkEiAKD25leHRfcGFnZV90b2tlbhgCIAEoCUIHukgEcgIYQCJRChVMaXN0Q29kZUV2ZW50c1JlcXVlc3QSOAoOYXBwb2ludG1lbnRfaWQYASABKAlCILpIHcgBAXIYMhZeWzAtOWEtZl17MzJ9WzAtOV17Mn0kIlEKFkxpc3RDb2RlRXZlbnRzUmVzcG9uc2USNwoGZXZlbnRzGAEgAygLMhwuc2xvdG1lc2guY29kZXMudjEuQ29kZUV2ZW50Qgm6SAaSAQMQ9AMq3AIKDVJlZGVlbU91dGNvbWUSHgoaUkVERUVNX09VVENPTUVfVU5TUEVDSUZJRUQQABIbChdSRURFRU1fT1VUQ09NRV9SRURFRU1FRBABEiMKH1JFREVFTV9PVVRDT01FX0FMUkVBRFlfUkVERUVNRUQQAhIeChpSRURFRU1fT1VUQ09NRV9XUk9OR19TVE9SRRADEhoKFlJFREVFTV9PVVRDT01FX0VYUElSRUQQBBIaChZSRURFRU1fT1VUQ09NRV9SRVZPS0VEEAUSHAoYUkVERUVNX09VVENPTUVfTk9UX0ZPVU5EEAYSGQoVUkVERUVNX09VVENPTUVfTE9DS0VEEAcSGgoWUkVERUVNX09VVENPTUVfTk9UX1lFVBAIEh8KG1JFREVFTV9PVVRDT01FX1RPT19GRVdfTEVGVBAJEhsKF1JFREVFTV9PVVRDT01FX01JU1RZUEVEEAoqVwoLSW1hZ2VGb3JtYXQSHAoYSU1BR0VfRk9STUFUX1VOU1BFQ0lGSUVEEAASFAoQSU1BR0VfRk9STUFUX1NWRxABEhQKEElNQUdFX0ZPUk1BVF9QTkcQAjLjBwoMQ29kZXNTZXJ2aWNlElUKB0dldENvZGUSIS5zbG90bWVzaC5jb2Rlcy52MS5HZXRDb2RlUmVxdWVzdBoiLnNsb3RtZXNoLmNvZGVzLnYxLkdldENvZGVSZXNwb25zZSIDkAIBEl4KCkxvb2t1cENvZGUSJC5zbG90bWVzaC5jb2Rlcy52MS5Mb29rdXBDb2RlUmVxdWVzdBolLnNsb3RtZXNoLmNvZGVzLnYxLkxvb2t1cENvZGVSZXNwb25zZSIDkAIBEl4KClJlZGVlbUNvZGUSJC5zbG90bWVzaC5jb2Rlcy52MS5SZWRlZW1Db2RlUmVxdWVzdBolLnNsb3RtZXNoLmNvZGVzLnYxLlJlZGVlbUNvZGVSZXNwb25zZSIDkAICElgKCExvY2tDb2RlEiIuc2xvdG1lc2guY29kZXMudjEuTG9ja0NvZGVSZXF1ZXN0GiMuc2xvdG1lc2guY29kZXMudjEuTG9ja0NvZGVSZXNwb25zZSIDkAICEl4KClVubG9ja0NvZGUSJC5zbG90bWVzaC5jb2Rlcy52MS5VbmxvY2tDb2RlUmVxdWVzdBolLnNsb3RtZXNoLmNvZGVzLnYxLlVubG9ja0NvZGVSZXNwb25zZSIDkAICEnMKEVJldmVyc2VSZWRlbXB0aW9uEisuc2xvdG1lc2guY29kZXMudjEuUmV2ZXJzZVJlZGVtcHRpb25SZXF1ZXN0Giwuc2xvdG1lc2guY29kZXMudjEuUmV2ZXJzZVJlZGVtcHRpb25SZXNwb25zZSIDkAICEl4KCkV4dGVuZENvZGUSJC5zbG90bWVzaC5jb2Rlcy52MS5FeHRlbmRDb2RlUmVxdWVzdBolLnNsb3RtZXNoLmNvZGVzLnYxLkV4dGVuZENvZGVSZXNwb25zZSIDkAICEmQKDFRyYW5zZmVyQ29kZRImLnNsb3RtZXNoLmNvZGVzLnYxLlRyYW5zZmVyQ29kZVJlcXVlc3QaJy5zbG90bWVzaC5jb2Rlcy52MS5UcmFuc2ZlckNvZGVSZXNwb25zZSIDkAICElsKCUxpc3RDb2RlcxIjLnNsb3RtZXNoLmNvZGVzLnYxLkxpc3RDb2Rlc1JlcXVlc3QaJC5zbG90bWVzaC5jb2Rlcy52MS5MaXN0Q29kZXNSZXNwb25zZSIDkAIBEmoKDkxpc3RDb2RlRXZlbnRzEiguc2xvdG1lc2guY29kZXMudjEuTGlzdENvZGVFdmVudHNSZXF1ZXN0Gikuc2xvdG1lc2guY29kZXMudjEuTGlzdENvZGVFdmVudHNSZXNwb25zZSIDkAIBYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_slotmesh_codes_v1_code]);
 
 /**
  * Asks for a code.
@@ -31,6 +31,13 @@ export type GetCodeRequest = Message<"slotmesh.codes.v1.GetCodeRequest"> & {
    * @generated from field: string appointment_id = 1;
    */
   appointmentId: string;
+
+  /**
+   * How its QR image is written. UNSPECIFIED: as SVG.
+   *
+   * @generated from field: slotmesh.codes.v1.ImageFormat image_format = 2;
+   */
+  imageFormat: ImageFormat;
 };
 
 /**
@@ -54,11 +61,26 @@ export type GetCodeResponse = Message<"slotmesh.codes.v1.GetCodeResponse"> & {
   code?: PickupCode | undefined;
 
   /**
-   * Its digits as a QR image, an SVG document. Empty unless the code is live.
+   * The QR image of its ticket, a signed text that tills read also while they are offline, with the code
+   * as it is typed beneath: an SVG document. Empty unless the code is live and SVG was asked for.
    *
    * @generated from field: string qr_svg = 2;
    */
   qrSvg: string;
+
+  /**
+   * The same as a PNG file. Empty unless the code is live and PNG was asked for.
+   *
+   * @generated from field: bytes qr_png = 3;
+   */
+  qrPng: Uint8Array;
+
+  /**
+   * The ticket itself, for apps that draw their own. Empty unless the code is live.
+   *
+   * @generated from field: string ticket = 4;
+   */
+  ticket: string;
 };
 
 /**
@@ -87,6 +109,13 @@ export type LookupCodeRequest = Message<"slotmesh.codes.v1.LookupCodeRequest"> &
    * @generated from field: string store_id = 2;
    */
   storeId: string;
+
+  /**
+   * The device it was typed on; see RedeemCodeRequest.
+   *
+   * @generated from field: string device_id = 3;
+   */
+  deviceId: string;
 };
 
 /**
@@ -152,7 +181,8 @@ export type RedeemCodeRequest = Message<"slotmesh.codes.v1.RedeemCodeRequest"> &
   items: number;
 
   /**
-   * The device it was typed on, by a name of its own that it keeps. Empty: the clerk stands for it.
+   * The device it was typed on, by a name of its own that it keeps: 8 to 64 letters, digits and marks.
+   * Wrong codes are counted for it. Empty: the clerk stands for it.
    *
    * @generated from field: string device_id = 5;
    */
@@ -180,7 +210,8 @@ export type RedeemCodeResponse = Message<"slotmesh.codes.v1.RedeemCodeResponse">
   outcome: RedeemOutcome;
 
   /**
-   * The code as it is now. Present unless the outcome is NOT_FOUND, WRONG_STORE or MISTYPED.
+   * The code as it is now. Present unless the outcome is NOT_FOUND, WRONG_STORE or MISTYPED, or the ticket
+   * was replaced.
    *
    * @generated from field: slotmesh.codes.v1.PickupCode code = 2;
    */
@@ -297,6 +328,13 @@ export type UnlockCodeRequest = Message<"slotmesh.codes.v1.UnlockCodeRequest"> &
    * @generated from field: string store_id = 2;
    */
   storeId: string;
+
+  /**
+   * The device it was typed on; see RedeemCodeRequest.
+   *
+   * @generated from field: string device_id = 3;
+   */
+  deviceId: string;
 };
 
 /**
@@ -671,7 +709,8 @@ export const RedeemOutcome = {
   EXPIRED: 4,
 
   /**
-   * It was taken back with its appointment.
+   * It was taken back with its appointment, or given to someone else; or a newer ticket took the place of
+   * the one that was scanned.
    *
    * @generated from enum value: REDEEM_OUTCOME_REVOKED = 5;
    */
@@ -727,6 +766,47 @@ export const RedeemOutcomeSchema: GenEnum<RedeemOutcome> = /*@__PURE__*/
   enumDesc(file_slotmesh_codes_v1_codes_service, 0);
 
 /**
+ * How an image is written.
+ *
+ * @generated from enum slotmesh.codes.v1.ImageFormat
+ */
+export const ImageFormat = {
+  /**
+   * An SVG document.
+   *
+   * @generated from enum value: IMAGE_FORMAT_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * An SVG document.
+   *
+   * @generated from enum value: IMAGE_FORMAT_SVG = 1;
+   */
+  SVG: 1,
+
+  /**
+   * A PNG file, for mail and wallets.
+   *
+   * @generated from enum value: IMAGE_FORMAT_PNG = 2;
+   */
+  PNG: 2,
+} as const;
+
+/**
+ * How an image is written.
+ *
+ * @generated from enum slotmesh.codes.v1.ImageFormat
+ */
+export type ImageFormat = (typeof ImageFormat)[keyof typeof ImageFormat] | UnknownEnum;
+
+/**
+ * Describes the enum slotmesh.codes.v1.ImageFormat.
+ */
+export const ImageFormatSchema: GenEnum<ImageFormat> = /*@__PURE__*/
+  enumDesc(file_slotmesh_codes_v1_codes_service, 1);
+
+/**
  * Shows codes to their owners and redeems them for staff.
  *
  * @generated from service slotmesh.codes.v1.CodesService
@@ -750,7 +830,12 @@ export const CodesService: GenService<{
    *
    * Needs a token of staff assigned to the store, or of a manager or operator of the tenant; else
    * PERMISSION_DENIED. Returns NOT_FOUND, with one message, for a code that does not exist, is another
-   * tenant's or another store's.
+   * tenant's or another store's; INVALID_ARGUMENT, reason MALFORMED_CODE, MISTYPED or BAD_TICKET, for
+   * what can be none; FAILED_PRECONDITION, reason TICKET_REPLACED, for a ticket older than its code's.
+   *
+   * What was typed is counted as a guess before anything is looked up, and given back if it was right:
+   * RESOURCE_EXHAUSTED, reason DEVICE_LOCKED or TOO_MANY_GUESSES, when too many were wrong; UNAVAILABLE,
+   * reason GUESSES_NOT_COUNTED, while they cannot be counted. A ticket is no guess and passes always.
    *
    * @generated from rpc slotmesh.codes.v1.CodesService.LookupCode
    */
@@ -763,7 +848,8 @@ export const CodesService: GenService<{
    * Redeems items of a code at a store, each once. The outcome is in the body; the same request_id gets
    * the same receipt again.
    *
-   * Needs a token as LookupCode does.
+   * Needs a token as LookupCode does; its errors, but that NOT_FOUND, MISTYPED and TICKET_REPLACED are
+   * outcomes.
    *
    * @generated from rpc slotmesh.codes.v1.CodesService.RedeemCode
    */
