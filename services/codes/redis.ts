@@ -14,7 +14,7 @@
 
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import { loadScripts, type RedisConnection } from "#shared/redis.ts";
+import { loadScripts, type RedisConnection, takeLease } from "#shared/redis.ts";
 import {
   BUDGET_NAMES,
   type BudgetName,
@@ -169,16 +169,8 @@ export function createRedis(redis: RedisConnection, rules: GuessRules = GUESS_RU
     } satisfies NumberLocks,
 
     /** Becomes the process that sweeps, for a while. Returns whether it is. */
-    async leaseSweeper(owner: string, leaseMs: number): Promise<boolean> {
-      if (await redis.set(SWEEPER_KEY, owner, "PX", leaseMs, "NX")) {
-        return true;
-      }
-      if ((await redis.get(SWEEPER_KEY)) !== owner) {
-        return false;
-      }
-      await redis.pexpire(SWEEPER_KEY, leaseMs);
-      return true;
-    },
+    leaseSweeper: (owner: string, leaseMs: number): Promise<boolean> =>
+      takeLease(redis, SWEEPER_KEY, owner, leaseMs),
 
     /** Reads how many of a tenant's last tries missed, and how many would have as usual. */
     async readMissRatio(tenantId: string): Promise<MissRatio> {

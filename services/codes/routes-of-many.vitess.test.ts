@@ -2,9 +2,9 @@
 // that happens to codes asks one, and so does a step of the sweeper; what is about a tenant asks all.
 
 import { afterAll, expect, test } from "vitest";
-import { openDatabase, type Sql, type Value } from "#shared/mysql.ts";
+import { openDatabase } from "#shared/mysql.ts";
 import { suffixOf } from "#shared/suffix.ts";
-import { shardsOf, testConfig } from "#shared/testing.ts";
+import { explainingSql, shardsOf, testConfig } from "#shared/testing.ts";
 import { createDensityStore } from "./density-store.ts";
 import {
   dropNumbers,
@@ -22,16 +22,7 @@ const database = openDatabase(testConfig().mysqlDsn, "codes");
 afterAll(() => database.stop());
 
 const asked: string[][] = [];
-const sql: Sql = {
-  select: async <Row>(statement: string, values?: readonly Value[]) => {
-    asked.push(await shardsOf(database, statement, values));
-    return [] as Row[];
-  },
-  write: async (statement, values) => {
-    asked.push(await shardsOf(database, statement, values));
-    return 0;
-  },
-};
+const sql = explainingSql(database, asked);
 const subjects = createSubjectStore(sql);
 const densities = createDensityStore(sql);
 const reports = createReportStore(sql);

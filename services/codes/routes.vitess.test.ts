@@ -2,9 +2,9 @@
 // ask? The four shards of the keyspace own the suffixes 00-24, 25-49, 50-74 and 75-99.
 
 import { afterAll, expect, test } from "vitest";
-import { openDatabase, type Sql, type Value } from "#shared/mysql.ts";
+import { openDatabase, type Value } from "#shared/mysql.ts";
 import { suffixOf } from "#shared/suffix.ts";
-import { shardsOf, testConfig, uniqueId } from "#shared/testing.ts";
+import { explainingSql, shardsOf, testConfig, uniqueId } from "#shared/testing.ts";
 import { type Line, lineOfReceipt } from "./acts.ts";
 import * as ledgerStore from "./ledger-store.ts";
 import { makeReceipt, makeRecord } from "./record-testing.ts";
@@ -29,16 +29,7 @@ const database = openDatabase(testConfig().mysqlDsn, "codes");
 afterAll(() => database.stop());
 
 const asked: string[][] = [];
-const explaining: Sql = {
-  select: async <Row>(statement: string, values?: readonly Value[]) => {
-    asked.push(await shardsOf(database, statement, values));
-    return [] as Row[];
-  },
-  write: async (statement, values) => {
-    asked.push(await shardsOf(database, statement, values));
-    return 0;
-  },
-};
+const explaining = explainingSql(database, asked);
 const store = createStore({ ...explaining, transact: (work) => work(explaining) });
 
 const TILL = { tenantId: "routes", storeId: "7" };

@@ -2,9 +2,8 @@
 // and finishes what a crash left half done. One process at a time does it, by a lease in Redis that may
 // fail: every step is idempotent, so two at once only do the same work twice.
 
-import { randomUUID } from "node:crypto";
 import type { Logger } from "#shared/log.ts";
-import { sleep } from "#shared/time.ts";
+import { startSweeping } from "#shared/sweeper.ts";
 import { type CountingOptions, createCounting } from "./counting.ts";
 import { type ExpiringOptions, expireCodes } from "./expiring.ts";
 import type { CodesRedis } from "./redis.ts";
@@ -62,31 +61,20 @@ export function createSweep(options: SweeperOptions, signal?: AbortSignal): () =
 /** Starts to sweep once a minute. */
 export function startSweeper(
   options: SweeperOptions,
-  random: () => number = Math.random,
+  random?: () => number,
 ): { stop(): Promise<void> } {
-  const owner = randomUUID();
-  const stopping = new AbortController();
-  const sweep = createSweep(options, stopping.signal);
   const { redis, logger, sweepMs = SWEEP_MS } = options;
-
-  async function loop(): Promise<void> {
-    while (!stopping.signal.aborted) {
-      await sleep(sweepMs * (0.75 + random() / 2), stopping.signal);
-      // Without Redis there is no lease; sweeping twice is better than not at all.
-      const isOurs = await redis.leaseSweeper(owner, LEASE_MS).catch(() => true);
-      if (isOurs && !stopping.signal.aborted) {
-        await sweep().catch((error: unknown) =>
-          logger.warn({ cause: (error as Error).message }, "a sweep failed: again soon"),
-        );
-      }
-    }
-  }
-
-  const running = loop();
-  return {
-    stop: async () => {
-      stopping.abort();
-      await running;
+  let sweepOnce: (() => Promise<void>) | undefined;
+  return startSweeping({
+    sweep: (signal) => {
+      // Made once: it knows where the last one stopped.
+      sweepOnce ??= createSweep(options, signal);
+      return sweepOnce();
     },
-  };
+    lease: redis.leaseSweeper,
+    leaseMs: LEASE_MS,
+    everyMs: sweepMs,
+    logger,
+    ...(random && { random }),
+  });
 }

@@ -2,9 +2,9 @@
 // shard of the person's suffix.
 
 import { afterAll, expect, test } from "vitest";
-import { type Database, openDatabase, type Value } from "#shared/mysql.ts";
+import { type Database, openDatabase } from "#shared/mysql.ts";
 import { suffixOf } from "#shared/suffix.ts";
-import { shardsOf, testConfig, uniqueId, uniqueTenant } from "#shared/testing.ts";
+import { explainingSql, testConfig, uniqueId, uniqueTenant } from "#shared/testing.ts";
 import type { Account } from "./domain.ts";
 import { createStore } from "./store.ts";
 
@@ -14,17 +14,7 @@ const global = openDatabase(mysqlDsn, "global");
 afterAll(() => Promise.all([identity.stop(), global.stop()]));
 
 const asked: string[][] = [];
-const explaining: Database = {
-  ...identity,
-  select: async <Row>(statement: string, values?: readonly Value[]) => {
-    asked.push(await shardsOf(identity, statement, values));
-    return [] as Row[];
-  },
-  write: async (statement, values) => {
-    asked.push(await shardsOf(identity, statement, values));
-    return 0;
-  },
-};
+const explaining: Database = { ...identity, ...explainingSql(identity, asked) };
 const store = createStore({ identity: explaining, global });
 
 /** Finds a person of a suffix. */

@@ -1,12 +1,12 @@
 // Settles what a crash left behind, and keeps admission's picture true. One process at a time does it,
 // by a lease that may fail: every step is idempotent, so two at once only do the same work twice.
 
-import { randomUUID } from "node:crypto";
 import { ClaimRefusal, ClaimState } from "#gen/slotmesh/inventory/v1/claims_service_pb.ts";
 import { AppointmentState, RefusalReason } from "#gen/slotmesh/scheduling/v1/appointment_pb.ts";
 import { chunksOf } from "#shared/chunks.ts";
 import type { Logger } from "#shared/log.ts";
-import { sleep, toMs } from "#shared/time.ts";
+import { startSweeping } from "#shared/sweeper.ts";
+import { toMs } from "#shared/time.ts";
 import type { Gate } from "./admission.ts";
 import type { FinishWork } from "./cancel.ts";
 import type { ClaimsClient } from "./clients.ts";
@@ -61,33 +61,17 @@ export function createSweep(options: ReconcilerOptions): () => Promise<void> {
 /** Starts to sweep every few seconds. */
 export function startReconciler(
   options: ReconcilerOptions,
-  random: () => number = Math.random,
+  random?: () => number,
 ): { stop(): Promise<void> } {
-  const owner = randomUUID();
-  const stopping = new AbortController();
-  const sweepOnce = createSweep(options);
   const { redis, logger } = options;
-
-  async function loop(): Promise<void> {
-    while (!stopping.signal.aborted) {
-      await sleep(SWEEP_MS * (0.75 + random() / 2), stopping.signal);
-      // Without Redis there is no lease; sweeping twice is better than not at all.
-      const isOurs = await redis.leaseSweeper(owner, LEASE_MS).catch(() => true);
-      if (isOurs && !stopping.signal.aborted) {
-        await sweepOnce().catch((error: unknown) =>
-          logger.warn({ cause: (error as Error).message }, "a sweep failed: again soon"),
-        );
-      }
-    }
-  }
-
-  const running = loop();
-  return {
-    stop: async () => {
-      stopping.abort();
-      await running;
-    },
-  };
+  return startSweeping({
+    sweep: createSweep(options),
+    lease: redis.leaseSweeper,
+    leaseMs: LEASE_MS,
+    everyMs: SWEEP_MS,
+    logger,
+    ...(random && { random }),
+  });
 }
 
 async function sweep(options: ReconcilerOptions, rotation: Rotation): Promise<void> {

@@ -10,7 +10,7 @@
 //   scheduling:answers               channel: appointments whose final answer was just written
 
 import { join } from "node:path";
-import { loadScripts, type RedisConnection } from "#shared/redis.ts";
+import { loadScripts, type RedisConnection, takeLease } from "#shared/redis.ts";
 import type { PictureHead, Wish } from "./domain.ts";
 
 /** How long a hash of notes is written; it is read for as long again. */
@@ -309,16 +309,8 @@ export function createRedis(redis: RedisConnection, now: () => number = Date.now
     },
 
     /** Becomes the process that sweeps, for a while. Returns whether it is. */
-    async leaseSweeper(owner: string, leaseMs: number): Promise<boolean> {
-      if (await redis.set(SWEEPER_KEY, owner, "PX", leaseMs, "NX")) {
-        return true;
-      }
-      if ((await redis.get(SWEEPER_KEY)) !== owner) {
-        return false;
-      }
-      await redis.pexpire(SWEEPER_KEY, leaseMs);
-      return true;
-    },
+    leaseSweeper: (owner: string, leaseMs: number): Promise<boolean> =>
+      takeLease(redis, SWEEPER_KEY, owner, leaseMs),
   };
 }
 

@@ -90,3 +90,21 @@ export function loadScripts<Name extends string>(
   }
   return scripts as Record<Name, Script>;
 }
+
+/** Takes a lease for so long, or renews the owner's own. Returns whether it is theirs. Two can hold it for a
+ * moment when it ends between the calls: what it guards must be idempotent. */
+export async function takeLease(
+  redis: RedisConnection,
+  key: string,
+  owner: string,
+  leaseMs: number,
+): Promise<boolean> {
+  if (await redis.set(key, owner, "PX", leaseMs, "NX")) {
+    return true;
+  }
+  if ((await redis.get(key)) !== owner) {
+    return false;
+  }
+  await redis.pexpire(key, leaseMs);
+  return true;
+}

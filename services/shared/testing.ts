@@ -79,3 +79,17 @@ export async function shardsOf(
   );
   return [...new Set(rows.map(({ shard }) => shard))].sort();
 }
+
+/** Makes an Sql that runs nothing: it notes for each statement which shards vtgate would ask. */
+export function explainingSql(database: Sql, asked: string[][]): Sql {
+  return {
+    select: async <Row>(statement: string, values?: readonly Value[]) => {
+      asked.push(await shardsOf(database, statement, values));
+      return [] as Row[];
+    },
+    write: async (statement, values) => {
+      asked.push(await shardsOf(database, statement, values));
+      return 0;
+    },
+  };
+}
