@@ -15,15 +15,15 @@ test.each([
 });
 
 test.each([
-  ["00345678", { kind: "code", code: "00345678" }],
-  [" 0034 5678 ", { kind: "code", code: "00345678" }],
-  ["0034-56-78", { kind: "code", code: "00345678" }],
-  ["0034–5678", { kind: "code", code: "00345678" }],
+  ["00345678", { kind: "code", code: "00345678", isWhole: true }],
+  [" 0034 5678 ", { kind: "code", code: "00345678", isWhole: true }],
+  ["0034-56-78", { kind: "code", code: "00345678", isWhole: true }],
+  ["0034–5678", { kind: "code", code: "00345678", isWhole: true }],
   ["", { kind: "empty" }],
   [" - ", { kind: "empty" }],
-  ["1234567", { kind: "short", digits: 7 }],
-  ["123456789", { kind: "long", digits: 9 }],
-  ["1234S678", { kind: "strange", character: "S" }],
+  ["1234567", { kind: "code", code: "1234567", isWhole: false }],
+  [" A2BC-DEFG ", { kind: "code", code: "A2BC-DEFG", isWhole: false }],
+  ["SM1:NCFOXN%TSM", { kind: "code", code: "SM1:NCFOXN%TSM", isWhole: false }],
 ])("%j is read as %o", (typed, read) => {
   expect(readCode(typed)).toEqual(read);
 });

@@ -1,12 +1,12 @@
-// A pickup code on a screen, by ear and under a clerk's fingers. It is a string of digits: leading zeros
+// A pickup code on a screen, by ear and under a clerk's fingers or scanner. It is a string: leading zeros
 // count, and spaces and dashes do not. The mesh groups the codes that it shows; what was typed is grouped
 // here.
 
-/** How many digits a code has. */
-export const CODE_DIGITS = 8;
-
 const GROUP = /\d{1,4}/g;
 const SEPARATORS = /[\s-]+/;
+const PASSED_OVER = /[\s\-–—.]/gu;
+/** A code of a tenant that chose nothing. */
+const USUAL = /^\d{8}$/;
 
 /** "12345678" as "1234 5678". What is grouped stays as it is. */
 export function groupCode(code: string): string {
@@ -20,27 +20,21 @@ export function spellCode(code: string): string {
     .join(", ");
 }
 
-/** Says what someone typed: a whole code, or what is missing. */
+/** Says what someone typed or scanned. What a tenant's codes look like is the tenant's policy, which the mesh
+ * knows: only a whole code of the usual form is known here, and looked up before Enter. */
 export function readCode(
   typed: string,
 ):
-  | { readonly kind: "code"; readonly code: string }
   | { readonly kind: "empty" }
-  | { readonly kind: "short"; readonly digits: number }
-  | { readonly kind: "long"; readonly digits: number }
-  | { readonly kind: "strange"; readonly character: string } {
-  const strange = /[^\d\s\-–—.]/u.exec(typed)?.[0];
-  if (strange !== undefined) {
-    return { kind: "strange", character: strange };
-  }
-  const code = typed.replaceAll(/\D/g, "");
-  if (code.length === CODE_DIGITS) {
-    return { kind: "code", code };
-  }
-  if (code.length === 0) {
+  | { readonly kind: "code"; readonly code: string; readonly isWhole: boolean } {
+  const code = typed.trim();
+  if (!/[\p{L}\p{N}]/u.test(code)) {
     return { kind: "empty" };
   }
-  return { kind: code.length < CODE_DIGITS ? "short" : "long", digits: code.length };
+  const digits = code.replaceAll(PASSED_OVER, "");
+  return USUAL.test(digits)
+    ? { kind: "code", code: digits, isWhole: true }
+    : { kind: "code", code, isWhole: false };
 }
 
 function groupsOf(code: string): string[] {

@@ -1,6 +1,6 @@
 // Every answer to a clerk, big enough for a glance: a word, why, and the next thing to do.
 
-import { Code } from "@connectrpc/connect";
+import { Code, ConnectError } from "@connectrpc/connect";
 import { CodeState, type PickupCode } from "#gen/slotmesh/codes/v1/code_pb.ts";
 import { RedeemOutcome } from "#gen/slotmesh/codes/v1/codes_service_pb.ts";
 import { toMs } from "./convert.ts";
@@ -114,9 +114,20 @@ export function counterErrorWords(error: unknown): CounterWords {
   if (codeOf(error) === Code.NotFound) {
     return NOT_FOUND;
   }
+  const [said, next] = SAID_BY_THE_MESH.get(codeOf(error)) ?? [];
+  if (said !== undefined && next !== undefined) {
+    const { rawMessage } = ConnectError.from(error);
+    return { tone: "bad", title: said, text: toSentence(rawMessage), next };
+  }
   const { tone, title, text } = errorWords(error);
   return { tone, title, text, next: "Press Enter to try the same code again." };
 }
+
+/** What the mesh knows better than the page: what the tenant's codes look like, and who typed too many wrong. */
+const SAID_BY_THE_MESH = new Map<Code | undefined, readonly [title: string, next: string]>([
+  [Code.InvalidArgument, ["Not a code", "Type it again, or scan it."]],
+  [Code.ResourceExhausted, ["Too many wrong codes", "Scan the QR image, or ask a manager."]],
+]);
 
 const NOT_FOUND: CounterWords = {
   tone: "bad",
@@ -124,6 +135,11 @@ const NOT_FOUND: CounterWords = {
   text: "No code of this store has these digits.",
   next: "Read the digits out loud and type them again. If they are right, check the store that is named with the code.",
 };
+
+/** "a code has 8 digits" as "A code has 8 digits." */
+function toSentence(message: string): string {
+  return `${message.charAt(0).toUpperCase()}${message.slice(1)}.`;
+}
 
 /** The mesh says why, and in a second sentence what to do next. */
 function sentencesOf(message: string): Pick<CounterWords, "text" | "next"> {

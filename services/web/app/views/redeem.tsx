@@ -1,6 +1,7 @@
-// Redeeming by typing. The eighth digit looks the code up, so that the clerk sees who and how many
-// before Enter redeems; Enter pressed sooner redeems at once. The field has the focus back after every
-// answer, and its digits are marked, so the next code is simply typed over them.
+// Redeeming by typing or scanning. The eighth digit looks a usual code up, so that the clerk sees who and how
+// many before Enter redeems; Enter pressed sooner redeems at once, and so does a scanner, which types a
+// ticket and Enter. The field has the focus back after every answer, and its text is marked, so the next
+// code is simply typed over it.
 //
 // A redemption has one request key from the first try to its answer: if the answer was lost, Enter again
 // asks with the same key and gets the same receipt, not "already redeemed".
@@ -11,7 +12,7 @@ import { CodeState, type PickupCode } from "#gen/slotmesh/codes/v1/code_pb.ts";
 import type { Store } from "#gen/slotmesh/inventory/v1/store_pb.ts";
 import { makeRequestId } from "../api/mesh.ts";
 import type { Person } from "../api/session.ts";
-import { CODE_DIGITS, groupCode, readCode } from "../lib/code.ts";
+import { groupCode, readCode } from "../lib/code.ts";
 import {
   type Counter,
   type CounterWords,
@@ -60,7 +61,7 @@ export function Redeem({ store, person }: { store: Store; person: Person }) {
     setTyped(text);
     setError(undefined);
     const read = readCode(text);
-    if (read.kind === "code") {
+    if (read.kind === "code" && read.isWhole) {
       void lookUp(read.code);
     } else if (panel.kind !== "redeeming") {
       setPanel({ kind: "empty" });
@@ -73,14 +74,7 @@ export function Redeem({ store, person }: { store: Store; person: Person }) {
       void redeem(read.code);
       return;
     }
-    setError(
-      {
-        empty: "Type the digits of the code",
-        short: `A code has ${CODE_DIGITS} digits: ${"digits" in read ? read.digits : 0} typed so far`,
-        long: `A code has ${CODE_DIGITS} digits: ${"digits" in read ? read.digits : 0} are too many`,
-        strange: `A code has digits only: take out “${"character" in read ? read.character : ""}”`,
-      }[read.kind],
-    );
+    setError("Type the code, or scan it");
     input.current?.focus();
   }
 
@@ -96,17 +90,18 @@ export function Redeem({ store, person }: { store: Store; person: Person }) {
       >
         <label htmlFor="code">Code</label>
         <p className="hint" id="code-hint">
-          {CODE_DIGITS} digits; spaces and dashes do not matter. Enter redeems.
+          Type it or scan it; spaces and dashes do not matter. Enter redeems.
         </p>
         <div className="with-button">
           <input
             ref={input}
             id="code"
             className="code-input"
-            inputMode="numeric"
+            inputMode="text"
+            autoCapitalize="characters"
             autoComplete="off"
             spellCheck={false}
-            maxLength={24}
+            maxLength={300}
             aria-describedby={error ? "code-hint code-error" : "code-hint"}
             aria-invalid={error ? true : undefined}
             value={typed}
