@@ -19,6 +19,7 @@ import { lockCode, unlockCode } from "./locking.ts";
 import { look, redeemCode } from "./redeeming.ts";
 import { refused } from "./refusals.ts";
 import { extendCode, reverseRedemption } from "./reversing.ts";
+import { suffixesOf } from "./subjects.ts";
 import { drawTicket } from "./ticketing.ts";
 import { type TransferOptions, transferCode } from "./transferring.ts";
 import { yourStore } from "./typed.ts";
@@ -192,7 +193,15 @@ export function codesMethods(options: TransferOptions & CounterOptions): BoundMe
       const shopperId = memberOf(request.shopperId, caller);
       const pageSize = request.pageSize || PAGE_SIZE;
       const from = parsePageToken(request.pageToken);
-      const rows = await store.listByMember(caller.tenantId, shopperId, from, pageSize + 1);
+      const { tenantId } = caller;
+      // One, unless the tenant has or had a policy with fewer locations than there are suffixes.
+      const suffixes = suffixesOf(await policies.list(tenantId), tenantId, shopperId);
+      const found = await Promise.all(
+        suffixes.map((suffix) =>
+          store.listByMember(suffix, tenantId, shopperId, from, pageSize + 1),
+        ),
+      );
+      const rows = found.flat().sort(lastIssuedFirst);
       const page = rows.slice(0, pageSize);
       const last = page.at(-1);
       return {
@@ -210,6 +219,11 @@ export function codesMethods(options: TransferOptions & CounterOptions): BoundMe
       return { events: (await ledger.listLines(appointmentId)).map(toEvent) };
     },
   });
+}
+
+function lastIssuedFirst(one: CodeRecord, other: CodeRecord): number {
+  const byTime = (other.issuedAtMs ?? 0) - (one.issuedAtMs ?? 0);
+  return byTime || (one.appointmentId < other.appointmentId ? 1 : -1);
 }
 
 /** Says whose codes are asked for. */

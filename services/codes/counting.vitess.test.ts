@@ -28,7 +28,8 @@ function counterOf({ parts, tenantId }: Codes, suffixes?: readonly string[]) {
   };
 }
 
-const countAll = (from: Codes) => counterOf(from).count(() => false);
+/** Counts where these tests have codes. */
+const countSome = (from: Codes) => counterOf(from, ["07", "31", "99"]).count(() => false);
 
 async function issue(from: Codes, suffix: string, codesWanted: number) {
   const issues = Array.from({ length: codesWanted }, () => from.wish(suffix));
@@ -51,7 +52,7 @@ test("live codes are counted by suffix and length, and dead ones are not", async
   await mine.issuing.revokeCodes({ revokes: dead.slice(0, 5) });
   await mine.choosePolicy({ pattern: "RRRRRRRR LL" });
   await issue(mine, "31", 4);
-  await countAll(mine);
+  await countSome(mine);
   expect(await countsOf(mine)).toEqual([
     ["07", 8, 7, 0],
     ["31", 10, 4, 0],
@@ -59,7 +60,7 @@ test("live codes are counted by suffix and length, and dead ones are not", async
     ["99", 8, 5, 0],
   ]);
   await mine.issuing.revokeCodes({ revokes: dead });
-  await countAll(mine);
+  await countSome(mine);
   expect((await countsOf(mine)).map(([suffix]) => suffix)).toEqual(["31", "31", "99"]);
   await mine.stop();
 });

@@ -61,7 +61,13 @@ const STATEMENTS: Record<keyof CodeStore, (suffix: string, other: string) => Pro
   listByAppointments: (suffix, other) =>
     store.listByAppointments([uniqueAppointment(suffix), uniqueAppointment(other)]),
   listByMember: (suffix) =>
-    store.listByMember("routes", shopperOf(suffix), { issuedAtMs: 9, appointmentId: "" }, 3),
+    store.listByMember(
+      suffix,
+      "routes",
+      shopperOf(suffix),
+      { issuedAtMs: 9, appointmentId: "" },
+      3,
+    ),
 };
 
 /** The statements of ledger-store.ts. listTransfers asks all shards, and says so. */

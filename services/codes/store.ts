@@ -8,7 +8,7 @@
 // checked before, and no row is taken for written unless the count or a reading says so.
 
 import { type Database, idValue, retryTransient, type Value } from "#shared/mysql.ts";
-import { suffixAtEnd, suffixOf } from "#shared/suffix.ts";
+import { suffixAtEnd } from "#shared/suffix.ts";
 import type { CodeRecord, Heir, StoredState } from "./domain.ts";
 import { insertEndings, lockLive } from "./ending-store.ts";
 import type { EndedCode } from "./freeing.ts";
@@ -190,8 +190,9 @@ export function createStore(database: Pick<Database, "select" | "write" | "trans
       return rows.map(toRecord);
     },
 
-    /** Lists the codes of a member, the last issued first, from a place on. */
+    /** Lists the codes of a member at a suffix, the last issued first, from a place on. */
     listByMember: async (
+      suffix: string,
       tenantId: string,
       shopperId: string,
       from: { readonly issuedAtMs: number; readonly appointmentId: string },
@@ -203,14 +204,7 @@ export function createStore(database: Pick<Database, "select" | "write" | "trans
          where suffix = ? and tenant_id = ? and shopper_id = ? and issued_at_ms <= ?
            and (issued_at_ms, appointment_id) < (?, ?)
          order by issued_at_ms desc, appointment_id desc limit ${countMax}`,
-        [
-          suffixOf(tenantId, shopperId),
-          tenantId,
-          shopperId,
-          from.issuedAtMs,
-          from.issuedAtMs,
-          from.appointmentId,
-        ],
+        [suffix, tenantId, shopperId, from.issuedAtMs, from.issuedAtMs, from.appointmentId],
       );
       return rows.map(toRecord);
     },

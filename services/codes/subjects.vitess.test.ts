@@ -160,6 +160,15 @@ test("a tenant that changes its locations keeps the codes of its subjects", asyn
   expect(after.codes[20]?.code).toMatch(/^[0-9]{8} (?:0[0-9]|1[0-5])$/);
   const other = rejection(operator.issueSubjectCodes({ issues: [{ ...issues[0], items: 2 }] }));
   expect(reasonOf(await other)).toBe("SUBJECT_REUSED");
+
+  // A member has codes at both locations, and sees all of them.
+  const member = mine.as({ role: "shopper", tenantId: mine.tenantId, subjectId: "m-0" });
+  const { codes: seen } = await member.listCodes({});
+  const theirs = issues.filter(({ shopperId }) => shopperId === "m-0").length + 1;
+  expect(seen.length).toBe(theirs);
+  expect(seen[0]?.appointmentId).toBe(after.codes[20]?.appointmentId);
+  const ends = new Set(seen.map(({ appointmentId }) => appointmentId.slice(-2)));
+  expect(ends.size).toBe(2);
   await mine.stop();
 });
 

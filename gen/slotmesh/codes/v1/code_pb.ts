@@ -270,7 +270,7 @@ export type CodeEvent = Message<"slotmesh.codes.v1.CodeEvent"> & {
   kind: CodeEventKind;
 
   /**
-   * Where. Empty where no store had part in it.
+   * Where. Of REVOKED and EXPIRED, the store that it was issued for. Empty where no store had part in it.
    *
    * @generated from field: string store_id = 3;
    */
