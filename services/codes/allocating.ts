@@ -17,12 +17,14 @@ import {
   deleteFreed,
   findFreed,
   findLive,
-  lockFreed,
+  listFreed,
   moveCursors,
+  nameOfCode,
   nameOfSpace,
   putFreed,
   readCursors,
   type SpaceKey,
+  type SpaceNumber,
 } from "./space-store.ts";
 
 const BLOCK_MIN = 16;
@@ -31,7 +33,9 @@ const BLOCK_MAX = 512;
 const BLOCK_PART_MAX = 1000;
 const BLOCKS_KEPT_MAX = 20_000;
 const LEASE_MS = 600_000;
-/** How many freed numbers are looked at in one go, and how often more are while too few are free. */
+/** How many freed numbers of each space are looked at where many are asked for at once; then, of one that is
+ * still short, how many in one go, and how often. */
+const FREED_EACH = 64;
 const FREED_NUMBERS = 500;
 const FREED_LOOKS_MAX = 20;
 /** How many positions the walk looks at when nothing else is left. */
@@ -144,74 +148,110 @@ async function lease(sql: Sql, asked: readonly Asked[], nowMs: number): Promise<
     sql,
     inOrder.map(({ space }) => space.key),
   );
-  const leased = new Map<Space, number[]>();
-  for (const { space, count, held } of inOrder) {
+  const leases = inOrder.map(({ space, count, held }) => {
     const end = cursors.get(nameOfSpace(space.key)) ?? 0;
     const fresh = space.permutation.permute(positions(end - count, Math.min(end, space.usable)));
-    // One space after the other: a transaction has one connection.
-    const again =
-      fresh.length < count ? await recycle(sql, space, count - fresh.length, nowMs) : [];
-    const known = new Set(held);
-    leased.set(
-      space,
-      [...new Set([...fresh, ...again])].filter((number) => !known.has(number)),
-    );
+    return { space, count, numbers: fresh, known: new Set([...held, ...fresh]) };
+  });
+  const isShort = ({ numbers, count }: Lease) => numbers.length < count;
+  await recycle(sql, leases.filter(isShort), FREED_EACH, nowMs);
+  // A space of many freed numbers may have left none of the look to those behind it.
+  for (const one of leases.filter(isShort)) {
+    // One after the other: a transaction has one connection.
+    await recycleAll(sql, one, nowMs);
   }
-  return asked.map(({ space }) => leased.get(space) ?? []);
+  const numbers = new Map(leases.map((one) => [one.space, one.numbers]));
+  return asked.map(({ space }) => numbers.get(space) ?? []);
 }
 
-/** Takes freed numbers, the longest free first; what the walk finds if there are none. A number can be
- * noted as free and be a code all the same, if its lease ran out or the cursor came by: the note goes. */
+/** What a lease has of a space so far. */
+interface Lease {
+  readonly space: Space;
+  readonly count: number;
+  readonly numbers: number[];
+  /** What this process holds or has just leased. */
+  readonly known: Set<number>;
+}
+
+/** Looks at freed numbers of a space until it has enough or there are none, and then walks. */
+async function recycleAll(sql: Sql, lease: Lease, nowMs: number): Promise<void> {
+  const before = lease.numbers.length;
+  let looked = FREED_NUMBERS;
+  for (let look = 0; look < FREED_LOOKS_MAX && looked > 0; look += 1) {
+    looked =
+      lease.numbers.length < lease.count ? await recycle(sql, [lease], FREED_NUMBERS, nowMs) : 0;
+  }
+  if (lease.numbers.length === before && before < lease.count) {
+    await walk(sql, lease);
+  }
+}
+
+/** Takes freed numbers for some spaces in one look, the longest free first. A number can be noted as free and
+ * be a code all the same, if its lease ran out or the cursor came by: then the note goes. Returns how many
+ * were looked at. */
 async function recycle(
   sql: Sql,
-  space: Space,
-  count: number,
+  leases: readonly Lease[],
+  each: number,
   nowMs: number,
-): Promise<readonly number[]> {
-  const free: number[] = [];
-  let wasNoneFreed = false;
-  for (let look = 0; look < FREED_LOOKS_MAX && free.length < count && !wasNoneFreed; look += 1) {
-    const freed = await lockFreed(sql, space.key, nowMs, FREED_NUMBERS);
-    const isLive = await liveAmong(sql, space, freed);
-    const taken = freed.filter(isLive);
-    const leased = freed.filter((number) => !isLive(number)).slice(0, count - free.length);
-    if (taken.length > 0) {
-      await deleteFreed(sql, space.key, taken);
-    }
-    if (leased.length > 0) {
-      const freeAtMs = nowMs + LEASE_MS;
-      await putFreed(
-        sql,
-        leased.map((number) => ({ ...space.key, number, freeAtMs })),
-      );
-    }
-    free.push(...leased);
-    wasNoneFreed = freed.length === 0;
+): Promise<number> {
+  if (leases.length === 0) {
+    return 0;
   }
-  return free.length > 0 ? free : walk(sql, space);
+  const keys = leases.map(({ space }) => space.key);
+  const freed = await listFreed(sql, keys, nowMs, each * leases.length);
+  const bySpace = new Map(leases.map((one) => [nameOfSpace(one.space.key), one]));
+  const candidates = freed.flatMap((one) => {
+    const lease = bySpace.get(nameOfSpace(one));
+    return lease ? [{ ...one, lease, code: lease.space.codeOf(one.number) }] : [];
+  });
+  const live = await findLive(sql, candidates);
+  const taken: SpaceNumber[] = [];
+  const leased: SpaceNumber[] = [];
+  for (const one of candidates) {
+    const { lease, number } = one;
+    if (live.has(nameOfCode(one))) {
+      taken.push(one);
+    } else if (lease.numbers.length < lease.count) {
+      leased.push(one);
+      if (!lease.known.has(number)) {
+        lease.known.add(number);
+        lease.numbers.push(number);
+      }
+    }
+  }
+  if (taken.length > 0) {
+    await deleteFreed(sql, taken);
+  }
+  if (leased.length > 0) {
+    const freeAtMs = nowMs + LEASE_MS;
+    await putFreed(
+      sql,
+      leased.map((one) => ({ ...one, freeAtMs })),
+    );
+  }
+  return freed.length;
 }
 
-/** Looks for numbers that no code has and nobody noted as free: their block died with its process. */
-async function walk(sql: Sql, space: Space): Promise<number[]> {
+/** Looks for numbers that no code has and nobody noted as free: their block ended with its process. */
+async function walk(sql: Sql, { space, numbers, known }: Lease): Promise<void> {
+  const { tenantId } = space.key;
   const count = Math.min(WALK_NUMBERS, space.usable);
   await moveCursors(sql, [{ key: space.key, count }]);
   const end = (await readCursors(sql, [space.key])).get(nameOfSpace(space.key)) ?? 0;
-  const numbers = space.permutation.permute(
-    positions(end - count, end).map((position) => position % space.usable),
+  const passed = space.permutation
+    .permute(positions(end - count, end).map((position) => position % space.usable))
+    .map((number) => ({ tenantId, number, code: space.codeOf(number) }));
+  const live = await findLive(sql, passed);
+  const freed = await findFreed(
+    sql,
+    space.key,
+    passed.map(({ number }) => number),
   );
-  const isLive = await liveAmong(sql, space, numbers);
-  const freed = await findFreed(sql, space.key, numbers);
-  return numbers.filter((number) => !isLive(number) && !freed.has(number));
-}
-
-async function liveAmong(
-  sql: Sql,
-  space: Space,
-  numbers: readonly number[],
-): Promise<(number: number) => boolean> {
-  const codes = numbers.map(space.codeOf);
-  const live = codes.length === 0 ? new Set() : await findLive(sql, space.key.tenantId, codes);
-  return (number) => live.has(space.codeOf(number));
+  const lost = passed.filter(
+    (one) => !live.has(nameOfCode(one)) && !freed.has(one.number) && !known.has(one.number),
+  );
+  numbers.push(...lost.map(({ number }) => number));
 }
 
 function positions(start: number, end: number): number[] {

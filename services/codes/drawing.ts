@@ -8,7 +8,7 @@
 import { randomInt } from "node:crypto";
 import type { Database } from "#shared/mysql.ts";
 import type { NumberSource, Space, Want } from "./allocating.ts";
-import { findLive, nameOfSpace } from "./space-store.ts";
+import { findLive, nameOfCode, nameOfSpace } from "./space-store.ts";
 
 const ROUNDS_MAX = 5;
 /** A lock ends by itself if its process dies before the insert. */
@@ -54,9 +54,12 @@ async function drawFree(
     const drawn = drawMany(draw, space, count - taken.length - 1 + (2 << round));
     const areLocked = await locks.areLocked(drawn.map((number) => lockName(space, number)));
     const unlocked = drawn.filter((_, index) => !areLocked[index]);
-    const live = await findLive(database, space.key.tenantId, unlocked.map(space.codeOf));
-    const free = unlocked
-      .filter((number) => !live.has(space.codeOf(number)))
+    const { tenantId } = space.key;
+    const drawnCodes = unlocked.map((number) => ({ tenantId, number, code: space.codeOf(number) }));
+    const live = await findLive(database, drawnCodes);
+    const free = drawnCodes
+      .filter((one) => !live.has(nameOfCode(one)))
+      .map(({ number }) => number)
       .slice(0, count - taken.length);
     const isOurs = await locks.lock(
       free.map((number) => lockName(space, number)),

@@ -95,7 +95,7 @@ export function createLedger(options: {
               await putFreed(sql, [freed]);
             }
             if (freed && !before.isHeld && decided.after.isHeld) {
-              await deleteFreed(sql, freed, [freed.number]);
+              await deleteFreed(sql, [freed]);
             }
             return { kind: "changed", change: decided };
           }),

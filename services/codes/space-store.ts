@@ -55,20 +55,20 @@ export async function readCursors(
   return new Map(rows.map((row) => [nameOfSpace(toKey(row)), Number(row.next_number)]));
 }
 
-/** Locks numbers of a space that may be given again, the longest free first, and returns them. */
-export async function lockFreed(
+/** Lists numbers of some spaces that may be given again, of each the longest free first, and at most so many
+ * altogether: the last spaces may get none. Whoever asks holds their cursors, so nobody else does. */
+export async function listFreed(
   sql: Sql,
-  key: SpaceKey,
+  keys: readonly SpaceKey[],
   nowMs: number,
   countMax: number,
-): Promise<number[]> {
-  const rows = await sql.select<{ number: string }>(
-    `select number from freed_number
-     where (${KEY_COLUMNS}) = (?, ?, ?, ?) and free_at_ms <= ?
-     order by free_at_ms limit ${countMax} for update skip locked`,
-    [...keyValues(key), nowMs],
+): Promise<SpaceNumber[]> {
+  const rows = await sql.select<Row & { number: string }>(
+    `select tenant_id, shape, location, number from freed_number force index (by_time)
+     where (${KEY_COLUMNS}) in (?) and free_at_ms <= ? limit ${countMax}`,
+    [keys.map(keyValues), nowMs],
   );
-  return rows.map(({ number }) => Number(number));
+  return rows.map((row) => ({ ...toKey(row), number: Number(row.number) }));
 }
 
 /** Says which of some numbers are noted as freed, whether they may be given yet or not. */
@@ -93,26 +93,32 @@ export function putFreed(sql: Sql, freed: readonly FreedNumber[]): Promise<numbe
   );
 }
 
-/** Forgets freed numbers of a space: codes have them. */
-export function deleteFreed(sql: Sql, key: SpaceKey, numbers: readonly number[]): Promise<number> {
-  return sql.write(
-    `delete from freed_number where (${KEY_COLUMNS}) = (?, ?, ?, ?) and number in (?)`,
-    [...keyValues(key), numbers],
-  );
+/** Forgets freed numbers: codes have them. */
+export function deleteFreed(sql: Sql, numbers: readonly SpaceNumber[]): Promise<number> {
+  return sql.write(`delete from freed_number where (${KEY_COLUMNS}, number) in (?)`, [
+    numbers.map((one) => [...keyValues(one), one.number]),
+  ]);
 }
 
-/** Says which of some canonical codes of one suffix are live at a tenant. */
+/** Says which of some canonical codes are live at their tenants, and names them by nameOfCode. */
 export async function findLive(
-  sql: Sql,
-  tenantId: string,
-  codes: readonly string[],
+  sql: Pick<Sql, "select">,
+  codes: readonly { readonly tenantId: string; readonly code: string }[],
 ): Promise<Set<string>> {
-  const rows = await sql.select<{ code: string }>(
-    `select active_code as code from pickup_code
-     where suffix = ? and tenant_id = ? and active_code in (?)`,
-    [suffixOfLocation(codes[0] ?? ""), tenantId, codes],
+  if (codes.length === 0) {
+    return new Set();
+  }
+  const rows = await sql.select<{ tenant_id: string; code: string }>(
+    `select tenant_id, active_code as code from pickup_code
+     where (suffix, tenant_id, active_code) in (?)`,
+    [codes.map(({ tenantId, code }) => [suffixOfLocation(code), tenantId, code])],
   );
-  return new Set(rows.map(({ code }) => code));
+  return new Set(rows.map((row) => nameOfCode({ tenantId: row.tenant_id, code: row.code })));
+}
+
+/** Names a code among those of all tenants. */
+export function nameOfCode({ tenantId, code }: { tenantId: string; code: string }): string {
+  return `${tenantId}|${code}`;
 }
 
 /** Names a space. */
