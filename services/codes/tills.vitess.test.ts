@@ -397,10 +397,10 @@ test("5,000 codes come in parts that are bounded, each of them once", async () =
   const late = await all(
     tills("clerk", big).getTillChanges({
       storeId: big.storeId,
-      cursor: `${till.cursor().split(".")[0]}.${Date.now() + 59_000}`,
+      cursor: `${till.cursor().split(".")[0]}.${Date.now() + 61_000}`,
     }),
   );
-  expect(late.flatMap(({ live }) => live).length).toBeLessThan(1000);
+  expect(late.flatMap(({ live }) => live)).toEqual([]);
   await big.stop();
 });
 

@@ -110,7 +110,7 @@ describe.each(PROTOCOLS)("by %s", (_, makeTransport) => {
     }
     expect(states.at(-1)).toBe(AppointmentState.CONFIRMED);
     const { code } = await client(CodesService).getCode({ appointmentId }, options);
-    expect(code?.code).toMatch(/^\d{8}$/);
+    expect(code?.code).toMatch(/^\d{6} \d{2}$/);
     const { appointment } = await scheduling.cancelAppointment({ appointmentId }, options);
     expect(appointment?.state).toBe(AppointmentState.CANCELLED);
   });
