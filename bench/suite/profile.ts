@@ -19,6 +19,8 @@ const KINDS: readonly (readonly [name: string, file: RegExp])[] = [
   ["protobuf", /@bufbuild\/protobuf\/|\/gen\//],
   ["our code", /\/services\//],
 ];
+/** Idling, and writing the profile at the end. */
+const NOT_WORK = new Set(["(idle)", "reallyExit"]);
 const BY_FUNCTION = new Map([
   ["(garbage collector)", "garbage collector"],
   ["(program)", "native code"],
@@ -44,7 +46,7 @@ export function sumByKind(profile: CpuProfile, skippedMs = SKIPPED_MS): Map<stri
   const kinds = new Map<number, string | undefined>();
   const kindOf = (id: number): string | undefined => {
     const name = nodes.get(id)?.callFrame.functionName ?? "";
-    if (name === "(idle)") {
+    if (NOT_WORK.has(name)) {
       return undefined;
     }
     if (BY_FUNCTION.has(name)) {
