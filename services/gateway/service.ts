@@ -1,4 +1,4 @@
-// What exists out here, and how each call is passed on. The list is the four public services and health;
+// What exists out here, and how each call is passed on. The list is the public services and health;
 // what is not in it has no route, so claims, issuing and settling do not exist for a browser. A call goes
 // on with its caller's own token and what is left of its time, and with nothing else of its headers: what
 // it may do is decided by the service that owns it, exactly as if it had called there.
@@ -17,7 +17,11 @@ import {
   HealthCheckResponseSchema,
   HealthCheckResponse_ServingStatus as ServingStatus,
 } from "#gen/grpc/health/v1/health_pb.ts";
+import { CampaignsService } from "#gen/slotmesh/codes/v1/campaigns_service_pb.ts";
 import { CodesService } from "#gen/slotmesh/codes/v1/codes_service_pb.ts";
+import { GuessesService } from "#gen/slotmesh/codes/v1/guesses_service_pb.ts";
+import { PoliciesService } from "#gen/slotmesh/codes/v1/policies_service_pb.ts";
+import { ReportsService } from "#gen/slotmesh/codes/v1/reports_service_pb.ts";
 import { TillsService } from "#gen/slotmesh/codes/v1/tills_service_pb.ts";
 import { IdentityService } from "#gen/slotmesh/identity/v1/identity_service_pb.ts";
 import { InventoryService } from "#gen/slotmesh/inventory/v1/inventory_service_pb.ts";
@@ -46,6 +50,10 @@ export const PUBLIC_SERVICES: readonly (readonly [DescService, keyof MeshConfig[
   [SchedulingService, "scheduling"],
   [CodesService, "codes"],
   [TillsService, "codes"],
+  [PoliciesService, "codes"],
+  [CampaignsService, "codes"],
+  [ReportsService, "codes"],
+  [GuessesService, "codes"],
 ];
 
 /** What anyone may read who names the tenant. */

@@ -323,6 +323,21 @@ describe("by plain HTTP", () => {
   });
 
   test.each([
+    ["PoliciesService/PreviewPolicy", { policy: { pattern: "RRRR-RRLL" } }, "codesAltogether"],
+    ["ReportsService/GetDensity", {}, undefined],
+    ["GuessesService/GetGuessChances", {}, undefined],
+  ])("whoever runs a tenant asks %s", async (name, request, field) => {
+    const { token } = await as("operator", uniqueTenant());
+    const answer = await fetch(`${gateway.url}/slotmesh.codes.v1.${name}`, {
+      method: "POST",
+      headers: { ...JSON_HEADERS, authorization: `Bearer ${token}` },
+      body: JSON.stringify(request),
+    });
+    const body = await answer.json();
+    expect([answer.status, field === undefined || field in (body as object)]).toEqual([200, true]);
+  });
+
+  test.each([
     "/slotmesh.scheduling.v1.SettlingService/AuditSlot",
     "/slotmesh.inventory.v1.ClaimsService/TakeClaims",
     "/slotmesh.codes.v1.IssuingService/IssueCodes",
