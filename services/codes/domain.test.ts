@@ -1,50 +1,15 @@
 import { expect, test } from "vitest";
-import { suffixAtEnd } from "#shared/suffix.ts";
 import {
-  CODE_SPACE,
   type CodeRecord,
-  formatCode,
   isStorableTime,
   judge,
   judgeOne,
-  offersEach,
-  parseCode,
   parseStoreId,
   type Seen,
   stateAt,
   type Wanted,
 } from "./domain.ts";
 import { makeReceipt, makeRecord, makeRedeemed, NOW } from "./record-testing.ts";
-
-test("a code is six digits and its suffix, with its leading zeros", () => {
-  expect(formatCode(0, "00")).toBe("00000000");
-  expect(formatCode(42, "07")).toBe("00004207");
-  expect(formatCode(CODE_SPACE - 1, "99")).toBe("99999999");
-});
-
-test("every code that can be drawn is read back as it was written, however it is typed", () => {
-  const seed = Math.floor(Math.random() * 1e9);
-  for (let step = 0; step < 2000; step += 1) {
-    const drawn = (seed + step * 104_729) % CODE_SPACE;
-    const suffix = String(step % 100).padStart(2, "0");
-    const code = formatCode(drawn, suffix);
-    const typed = [
-      code,
-      `${code.slice(0, 4)} ${code.slice(4)}`,
-      `${code.slice(0, 2)}-${code.slice(2, 5)}-${code.slice(5)}`,
-      ` ${[...code].join(" - ")} `,
-    ];
-    expect(typed.map(parseCode), `seed ${seed}`).toEqual([code, code, code, code]);
-    expect(suffixAtEnd(code)).toBe(suffix);
-  }
-});
-
-test.each(["", "1234567", "123456789", "1234567a", "１２３４５６０７", "1234.5607", "+1234560"])(
-  "%j is not a code",
-  (typed) => {
-    expect(parseCode(typed)).toBeUndefined();
-  },
-);
 
 test.each([
   ["7", "7"],
@@ -73,19 +38,6 @@ test.each([
   ["revoked", undefined, "revoked"],
 ] as const)("a %s code that ends at %s is %s at 1000000", (state, expiresAtMs, wanted) => {
   expect(stateAt({ state, expiresAtMs }, NOW)).toBe(wanted);
-});
-
-test("a round offers more than the one before, and no statement more than 2,000 rows", () => {
-  expect([0, 1, 2, 3, 4, 5, 6, 7].map((round) => offersEach(round, 1))).toEqual([
-    1, 4, 8, 16, 32, 64, 128, 256,
-  ]);
-  for (const waiting of [1, 3, 10, 250, 999, 1000, 2001]) {
-    for (let round = 0; round < 8; round += 1) {
-      const each = offersEach(round, waiting);
-      expect(each).toBeGreaterThanOrEqual(1);
-      expect(each === 1 || each * waiting <= 2000).toBe(true);
-    }
-  }
 });
 
 const WANTED = { storeId: "11", staffId: "ann", items: 0, requestId: "r1" };

@@ -1,4 +1,5 @@
-// The rules of pickup codes: what a code looks like, where it stands, and what becomes of a redemption.
+// The rules of pickup codes: where a code stands, and what becomes of a redemption. What it looks like is
+// its policy's (policy.ts).
 //
 // A code is LIVE from its issue until all of its items are redeemed or it is revoked. EXPIRED is not
 // stored, it is LIVE past its time. REDEEMED goes back to LIVE if the redemption is reversed in time and
@@ -6,27 +7,12 @@
 // REVOKED, and names its heir. Each item is redeemed once, by a store that may. A tenant's live codes are
 // unique and no others, so a code's text alone can name several appointments, one of them live.
 
-import { SUFFIX_DIGITS } from "#shared/suffix.ts";
-
-/** The digits of a code that are drawn. The shape of a code is decided by this file alone. */
-export const RANDOM_DIGITS = 6;
-/** How many codes a suffix can have live at once: what is drawn is from 0 up to here. */
-export const CODE_SPACE = 10 ** RANDOM_DIGITS;
-/** All digits of a code: those drawn, then its owner's suffix. */
-export const CODE_DIGITS = RANDOM_DIGITS + SUFFIX_DIGITS;
-
-const CODE = new RegExp(`^[0-9]{${CODE_DIGITS}}$`);
-const PASSED_OVER = /[\s-]/g;
-
 const ID_MAX = 2n ** 63n - 1n;
 /** The last millisecond of the year 9999, the last that a Timestamp can hold. */
 const TIME_MS_MAX = 253_402_300_799_999;
 
 /** How often an issue tries to find free codes before it gives up. */
 export const ROUNDS_MAX = 8;
-/** The most rows that a round offers in one statement: they stay below a megabyte. */
-const OFFERED_ROWS_MAX = 2000;
-
 /** Where a stored code stands. */
 export type StoredState = "live" | "redeemed" | "revoked";
 /** Where a code stands at some time. */
@@ -137,24 +123,6 @@ export type Verdict =
   | Refusal
   | { readonly kind: "open"; readonly record: CodeRecord }
   | { readonly kind: "redeemed"; readonly record: CodeRecord; readonly receipt: Receipt };
-
-/** Makes a code of a number drawn from 0 up to CODE_SPACE. */
-export function formatCode(drawn: number, suffix: string): string {
-  return drawn.toString().padStart(RANDOM_DIGITS, "0") + suffix;
-}
-
-/** Says how many codes a round offers for each appointment that waits for one. The first round offers
- * one, which is nearly always free; then 4, 8, 16 up to 256, since each round is a round trip. */
-export function offersEach(round: number, waiting: number): number {
-  const wanted = round === 0 ? 1 : 2 << round;
-  return Math.max(1, Math.min(wanted, Math.floor(OFFERED_ROWS_MAX / waiting)));
-}
-
-/** Reads a code as it was typed, passing over spaces and dashes. Undefined if it is not a code. */
-export function parseCode(typed: string): string | undefined {
-  const code = typed.replace(PASSED_OVER, "");
-  return CODE.test(code) ? code : undefined;
-}
 
 /** Returns a store's id in its one spelling, without leading zeros. Undefined if it is too large to be
  * stored. */

@@ -1,7 +1,6 @@
 import { expect, test } from "vitest";
-import { suffixOf } from "#shared/suffix.ts";
-import { arrange, formatNumber, read, shapesOf } from "./arrangement.ts";
-import { CODE_SPACE, formatCode, parseCode } from "./domain.ts";
+import { suffixAtEnd, suffixOf } from "#shared/suffix.ts";
+import { arrange, formatNumber, read, type Shape, shapesOf } from "./arrangement.ts";
 import {
   codesAltogether,
   codesPerLocation,
@@ -16,31 +15,72 @@ function policy(changes: Partial<Policy> = {}): Policy {
   return { ...DEFAULT_POLICY, ...changes };
 }
 
+const CODE_SPACE = 1_000_000;
+
+/** A code of version 0: six digits and its suffix, with its leading zeros. */
+function formatCode(drawn: number, suffix: string): string {
+  const [shape] = shapesOf(DEFAULT_POLICY);
+  return formatNumber(DEFAULT_POLICY, shape as Shape, drawn, Number(suffix));
+}
+
+function parseCode(typed: string): string | undefined {
+  const reading = read(DEFAULT_POLICY, typed);
+  return reading.kind === "code" ? reading.code : undefined;
+}
+
+test("a code is six digits and its suffix, with its leading zeros", () => {
+  expect(formatCode(0, "00")).toBe("00000000");
+  expect(formatCode(42, "07")).toBe("00004207");
+  expect(formatCode(CODE_SPACE - 1, "99")).toBe("99999999");
+});
+
+test("every code that can be drawn is read back as it was written, however it is typed", () => {
+  const seed = Math.floor(Math.random() * 1e9);
+  for (let step = 0; step < 2000; step += 1) {
+    const drawn = (seed + step * 104_729) % CODE_SPACE;
+    const suffix = String(step % 100).padStart(2, "0");
+    const code = formatCode(drawn, suffix);
+    const typed = [
+      code,
+      `${code.slice(0, 4)} ${code.slice(4)}`,
+      `${code.slice(0, 2)}-${code.slice(2, 5)}-${code.slice(5)}`,
+      ` ${[...code].join(" - ")} `,
+    ];
+    expect(typed.map(parseCode), `seed ${seed}`).toEqual([code, code, code, code]);
+    expect(suffixAtEnd(code)).toBe(suffix);
+  }
+});
+
+test.each(["", "1234567", "123456789", "1234567a", "１２３４５６０７", "1234.5607", "+1234560"])(
+  "%j is not a code",
+  (typed) => {
+    expect(parseCode(typed)).toBeUndefined();
+  },
+);
+
 test("a tenant without a policy has the codes of today", () => {
   expect(validatePolicy(DEFAULT_POLICY)).toEqual([]);
   expect(shapesOf(DEFAULT_POLICY).map((shape) => shape.codesPerLocation)).toEqual([CODE_SPACE]);
-  const [shape] = shapesOf(DEFAULT_POLICY);
-  for (let step = 0; shape && step < 1000; step += 1) {
+  for (let step = 0; step < 1000; step += 1) {
     const number = (step * 104_729) % CODE_SPACE;
     const suffix = suffixOf("t", `s${step}`);
-    const code = formatNumber(DEFAULT_POLICY, shape, number, Number(suffix));
-    expect(code).toBe(formatCode(number, suffix));
+    const code = formatCode(number, suffix);
+    expect(code).toBe(String(number).padStart(6, "0") + suffix);
     expect(arrange(DEFAULT_POLICY, code)).toBe(`${code.slice(0, 6)} ${code.slice(6)}`);
   }
 });
 
 test.each([
-  "482913 07",
-  " 4829-1307",
-  "4829130",
-  "482913070",
-  "48291x07",
-  "４８２９１３０７",
-  "",
-  "+1",
-])("%j is read as it is today", (typed) => {
-  const reading = read(DEFAULT_POLICY, typed);
-  expect(reading.kind === "code" ? reading.code : undefined).toBe(parseCode(typed));
+  ["482913 07", "48291307"],
+  [" 4829-1307", "48291307"],
+  ["4829130", undefined],
+  ["482913070", undefined],
+  ["48291x07", undefined],
+  ["４８２９１３０７", undefined],
+  ["", undefined],
+  ["+1", undefined],
+])("%j is read as it is today", (typed, code) => {
+  expect(parseCode(typed)).toBe(code);
 });
 
 test.each<[string, Partial<Policy>, number, number]>([
