@@ -118,6 +118,9 @@ async function revokeOnShard(
   if (buried === ids.length) {
     return part.map(() => ({ state: "revoked", heir: undefined }));
   }
+  // Before the transaction: a policy that must be read takes a connection of its own.
+  const tenants = new Set(part.map(({ tenantId }) => tenantId));
+  await Promise.all([...tenants].map(policies.list));
   await store.revokeLive(ids, nowMs, (ended) => freedNumbersOf(policies, ended, nowMs));
   const rows = await store.listStates(ids);
   const standings = new Map(rows.map((row) => [row.appointmentId, standingOf(row, nowMs)]));
