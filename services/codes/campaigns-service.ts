@@ -7,7 +7,7 @@ import {
 } from "#gen/slotmesh/codes/v1/campaigns_service_pb.ts";
 import { CodeState } from "#gen/slotmesh/codes/v1/code_pb.ts";
 import type { Caller } from "#shared/auth.ts";
-import { Code, meshError } from "#shared/errors.ts";
+import { badPageToken, Code, meshError } from "#shared/errors.ts";
 import { type BoundMethod, bind } from "#shared/handlers.ts";
 import { createLimiter } from "#shared/limiter.ts";
 import { toMs, toTimestamp } from "#shared/time.ts";
@@ -162,11 +162,7 @@ function subjectReused(index: number) {
 
 function fromToken(token: string): number {
   if (!/^[0-9]{0,7}$/.test(token)) {
-    throw meshError(
-      Code.InvalidArgument,
-      "page_token: wanted the next_page_token of a page before",
-      { reason: "BAD_PAGE_TOKEN" },
-    );
+    throw badPageToken();
   }
   return Number(token);
 }

@@ -9,7 +9,7 @@ import {
   RedeemOutcome,
 } from "#gen/slotmesh/codes/v1/codes_service_pb.ts";
 import type { Caller } from "#shared/auth.ts";
-import { Code, meshError, notFound } from "#shared/errors.ts";
+import { badPageToken, Code, meshError, notFound } from "#shared/errors.ts";
 import { type Access, type BoundMethod, bind } from "#shared/handlers.ts";
 import { toMs } from "#shared/time.ts";
 import { OUTCOMES, toEvent, toPickupCode, toRedemption } from "./answers.ts";
@@ -247,11 +247,7 @@ function parsePageToken(token: string): { issuedAtMs: number; appointmentId: str
   }
   const match = /^([0-9]{1,15})\.([0-9a-f]{32}[0-9]{2})$/.exec(token);
   if (!match) {
-    throw meshError(
-      Code.InvalidArgument,
-      "page_token: wanted the next_page_token of a page before",
-      { reason: "BAD_PAGE_TOKEN" },
-    );
+    throw badPageToken();
   }
   return { issuedAtMs: Number(match[1]), appointmentId: match[2] as string };
 }

@@ -7,7 +7,7 @@ import {
   type LocationDensitySchema,
   ReportsService,
 } from "#gen/slotmesh/codes/v1/reports_service_pb.ts";
-import { Code, meshError } from "#shared/errors.ts";
+import { badPageToken, Code, meshError } from "#shared/errors.ts";
 import { type BoundMethod, bind } from "#shared/handlers.ts";
 import { createLimiter } from "#shared/limiter.ts";
 import { densityOf, LINES, type Line } from "./density.ts";
@@ -150,11 +150,7 @@ function toMessage(counts: Counts): MessageInitShape<typeof CodeCountsSchema> {
 
 function storeOfToken(token: string): string {
   if (!/^[0-9]{0,19}$/.test(token)) {
-    throw meshError(
-      Code.InvalidArgument,
-      "page_token: wanted the next_page_token of a page before",
-      { reason: "BAD_PAGE_TOKEN" },
-    );
+    throw badPageToken();
   }
   return storeIdOf(token || "0");
 }

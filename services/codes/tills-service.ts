@@ -6,7 +6,7 @@ import {
   TillsService,
 } from "#gen/slotmesh/codes/v1/tills_service_pb.ts";
 import type { Caller } from "#shared/auth.ts";
-import { Code, meshError } from "#shared/errors.ts";
+import { badPageToken, Code, meshError } from "#shared/errors.ts";
 import { type Access, type BoundMethod, bind } from "#shared/handlers.ts";
 import { retryTransient } from "#shared/mysql.ts";
 import { toMs, toTimestamp } from "#shared/time.ts";
@@ -163,11 +163,7 @@ function parsePageToken(token: string): { atMs: number; eventId: string } {
   }
   const [, atMs, eventId = ""] = /^([0-9]{1,15})\.([0-9]{1,19})$/.exec(token) ?? [];
   if (atMs === undefined || parseStoreId(eventId) === undefined) {
-    throw meshError(
-      Code.InvalidArgument,
-      "page_token: wanted the next_page_token of a page before",
-      { reason: "BAD_PAGE_TOKEN" },
-    );
+    throw badPageToken();
   }
   return { atMs: Number(atMs), eventId };
 }

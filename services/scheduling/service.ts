@@ -15,7 +15,7 @@ import {
 import { SettlingService } from "#gen/slotmesh/scheduling/v1/settling_service_pb.ts";
 import type { Caller } from "#shared/auth.ts";
 import { hop } from "#shared/client.ts";
-import { Code, meshError, notFound } from "#shared/errors.ts";
+import { badPageToken, Code, meshError, notFound } from "#shared/errors.ts";
 import { type BoundMethod, bind, type Call, constantResponse } from "#shared/handlers.ts";
 import { suffixOf } from "#shared/suffix.ts";
 import { toTimestamp } from "#shared/time.ts";
@@ -364,13 +364,7 @@ function parsePageToken(token: string): { createdAtMs: number; appointmentId: st
   }
   const match = /^([0-9]{1,15})\.([0-9a-f]{32}[0-9]{2})$/.exec(token);
   if (!match) {
-    throw meshError(
-      Code.InvalidArgument,
-      "page_token: wanted the next_page_token of a page before",
-      {
-        reason: "BAD_PAGE_TOKEN",
-      },
-    );
+    throw badPageToken();
   }
   return { createdAtMs: Number(match[1]), appointmentId: match[2] as string };
 }

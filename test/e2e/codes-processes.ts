@@ -3,7 +3,6 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import * as grpc from "@grpc/grpc-js";
 import { CampaignsService } from "#gen/slotmesh/codes/v1/campaigns_service_pb.ts";
@@ -13,6 +12,7 @@ import { PoliciesService } from "#gen/slotmesh/codes/v1/policies_service_pb.ts";
 import { createPass, readMeshKey } from "#shared/auth.ts";
 import { createMeshClient } from "#shared/client.ts";
 import { testConfig } from "#shared/testing.ts";
+import { pickFreePorts } from "../../deploy/stack/ports.ts";
 
 const CALL_MS = 10_000;
 const READY_MS_MAX = 30_000;
@@ -23,7 +23,7 @@ export type CodesProcess = Awaited<ReturnType<typeof startCodes>>;
 
 /** Starts a process, and returns once it answers. */
 export async function startCodes() {
-  const port = await freePort();
+  const port = (await pickFreePorts(["codes"])).codes as number;
   const address = `127.0.0.1:${port}`;
   const child = spawn(process.execPath, [MAIN], {
     env: { ...process.env, SLOTMESH_CODES_PORT: String(port), SLOTMESH_LOG_LEVEL: "error" },
@@ -74,13 +74,4 @@ async function untilReady(child: ChildProcess, address: string): Promise<void> {
   } finally {
     channel.close();
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }

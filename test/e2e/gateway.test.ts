@@ -35,6 +35,7 @@ import { createPass, readMeshKey } from "#shared/auth.ts";
 import { Code, ConnectError, reasonOf } from "#shared/errors.ts";
 import { testConfig, uniqueTenant } from "#shared/testing.ts";
 import { sleep } from "#shared/time.ts";
+import { pickFreePorts } from "../../deploy/stack/ports.ts";
 import { as, openStore } from "./mesh.ts";
 
 const ORIGIN = "https://shop.example";
@@ -395,7 +396,7 @@ async function errorOf(promise: Promise<unknown>): Promise<ConnectError> {
 }
 
 async function startGateway(settings: Record<string, string> = {}) {
-  const port = await freePort();
+  const port = (await pickFreePorts(["gateway"])).gateway as number;
   const main = join(import.meta.dirname, "../../services/gateway/main.ts");
   const child = spawn(process.execPath, [main], {
     env: {
@@ -460,13 +461,4 @@ async function startProxy(port: number, idleMs: number) {
       }
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }
