@@ -1,8 +1,8 @@
 // The other way to find free numbers, as the design of pickup codes that this service began with has it:
 // draw a batch at random, strike out what someone else has locked and what is live, lock what is left,
 // insert, unlock. Up to five rounds of 4, 8, 16, 32 and 64 draws a code. It needs no cursor and no
-// quarantine, and is as good while a space is nearly empty; nearly full it gives up: at 99 % of a space
-// about once in four, at 99.9 % nine times in ten (measured in bench/README.md). A tenant chooses it by
+// quarantine, and is as good while a space is nearly empty; nearly full it gives up: at 99.9 % of a
+// space for nine codes in ten, and at 99 % already for some (measured in bench/README.md). A tenant chooses it by
 // policy. Draws are from the system's random source, each number as likely as the others.
 
 import { randomInt } from "node:crypto";

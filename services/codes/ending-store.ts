@@ -1,20 +1,13 @@
 // The SQL statements of how codes end without a clerk: the lines that the ledger gets when a code is taken
 // back or its time is over, and what is found and changed for the latter. Each names suffixes of one shard.
 
-import { hash } from "node:crypto";
-import { idValue, type Sql, type Value } from "#shared/mysql.ts";
-import { suffixAtEnd } from "#shared/suffix.ts";
+import type { Sql } from "#shared/mysql.ts";
+import { eventIdOf, type Line } from "./acts.ts";
+import { LINE_COLUMNS, lineValues } from "./line-row.ts";
+import { keysOf, STATES } from "./row.ts";
 
-/** The kinds of lines, as the proto numbers them. */
-const KINDS = { revoked: 5, expired: 8 } as const;
 /** Who did it, in a line: whoever issued the code, or this service. */
 const ACTORS = { revoked: "issuer", expired: "codes" } as const;
-
-/** The state of a code that was neither redeemed nor taken back, as the proto numbers it. */
-const LIVE = 1;
-
-const HASH_DIGITS = 16;
-const HASH_BITS_DROPPED = 1n;
 
 /** A code that ends, or may. */
 export interface Ending {
@@ -34,7 +27,7 @@ export async function lockLive(sql: Sql, appointmentIds: readonly string[]): Pro
   const rows = await sql.select<Row>(
     `select ${COLUMNS} from pickup_code
      where (suffix, appointment_id) in (?) and state = ? for update`,
-    [keys(appointmentIds), LIVE],
+    [keysOf(appointmentIds), STATES.live],
   );
   return rows.map(toEnding);
 }
@@ -44,16 +37,13 @@ export async function lockLive(sql: Sql, appointmentIds: readonly string[]): Pro
  * The store of such a line is the one that the code was issued for: reports count it there. */
 export function insertEndings(
   sql: Sql,
-  kind: keyof typeof KINDS,
+  kind: keyof typeof ACTORS,
   endings: readonly Ending[],
   atMs: number,
 ): Promise<number> {
-  return sql.write(
-    `insert ignore into code_event (suffix, tenant_id, appointment_id, event_id, kind, code, store_id,
-       staff_id, request_id, items, at_ms)
-     values ?`,
-    [endings.map((ending) => lineValues(kind, ending, atMs))],
-  );
+  return sql.write(`insert ignore into code_event (suffix, ${LINE_COLUMNS}) values ?`, [
+    endings.map((ending) => lineValues(lineOf(kind, ending, atMs))),
+  ]);
 }
 
 /** Lists codes of some suffixes whose time was over before a moment and that still hold their numbers, and
@@ -83,7 +73,7 @@ export async function lockOverdue(
     `select ${COLUMNS} from pickup_code
      where (suffix, appointment_id) in (?) and active_code is not null and expires_at_ms < ?
      for update skip locked`,
-    [keys(appointmentIds), beforeMs],
+    [keysOf(appointmentIds), beforeMs],
   );
   return rows.map(toEnding);
 }
@@ -92,7 +82,7 @@ export async function lockOverdue(
 export function dropNumbers(sql: Sql, appointmentIds: readonly string[]): Promise<number> {
   return sql.write(
     "update pickup_code set active_code = null where (suffix, appointment_id) in (?)",
-    [keys(appointmentIds)],
+    [keysOf(appointmentIds)],
   );
 }
 
@@ -126,17 +116,15 @@ function toEnding(row: Row): Ending {
 
 /** A code is taken back once, and its time is over once: so that is what the request is called, and the
  * line's id follows from it. */
-function lineValues(kind: keyof typeof KINDS, ending: Ending, atMs: number): Value[] {
+function lineOf(kind: keyof typeof ACTORS, ending: Ending, atMs: number): Line {
   const { appointmentId, tenantId, storeId, code, itemsLeft, expiresAtMs } = ending;
   const requestId = `${kind}/${kind === "expired" ? `${expiresAtMs}/` : ""}${appointmentId}`;
-  const digest = hash("sha256", `${appointmentId}\0${storeId}\0${requestId}`);
-  const eventId = BigInt(`0x${digest.slice(0, HASH_DIGITS)}`) >> HASH_BITS_DROPPED;
-  return [
-    ...[suffixAtEnd(appointmentId), tenantId, appointmentId, eventId, KINDS[kind], code],
-    ...[idValue(storeId), ACTORS[kind], requestId, itemsLeft, atMs],
-  ];
-}
-
-function keys(appointmentIds: readonly string[]): Value[] {
-  return appointmentIds.map((id) => [suffixAtEnd(id), id]);
+  return {
+    eventId: eventIdOf(appointmentId, storeId, requestId),
+    ...{ kind, appointmentId, tenantId, code, storeId, requestId, atMs },
+    staffId: ACTORS[kind],
+    items: itemsLeft,
+    ofEventId: undefined,
+    reason: "",
+  };
 }

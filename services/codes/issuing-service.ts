@@ -6,19 +6,13 @@ import {
   IssuingService,
 } from "#gen/slotmesh/codes/v1/issuing_service_pb.ts";
 import { type BoundMethod, bind } from "#shared/handlers.ts";
+import { CODE_STATES } from "./answers.ts";
 import type { State } from "./domain.ts";
 import { type IssuingOptions, issueCodes, listStates, revokeCodes, type Wish } from "./issuing.ts";
 import type { Policy } from "./policy.ts";
 import { policyFor } from "./spaces.ts";
 import type { Owner } from "./store.ts";
 import { noFreeCode, storeIdOf, termsOf } from "./terms.ts";
-
-const STATES: Record<State, CodeState> = {
-  live: CodeState.LIVE,
-  redeemed: CodeState.REDEEMED,
-  revoked: CodeState.REVOKED,
-  expired: CodeState.EXPIRED,
-};
 
 /** Makes the methods of IssuingService. */
 export function issuingService(options: IssuingOptions): BoundMethod[] {
@@ -41,17 +35,19 @@ export function issuingService(options: IssuingOptions): BoundMethod[] {
         if (missed) {
           throw await noFreeCode(store, missed);
         }
-        return { states: outcomes.map((state) => STATES[state as State]) };
+        return { states: outcomes.map((state) => CODE_STATES[state as State]) };
       },
 
       revokeCodes: async ({ revokes }) => {
         const states = await revokeCodes(options, revokes.map(toOwner));
-        return { states: states.map((state) => STATES[state]) };
+        return { states: states.map((state) => CODE_STATES[state]) };
       },
 
       listCodeStates: async ({ appointmentIds }) => {
         const states = await listStates(options, appointmentIds);
-        return { states: states.map((state) => (state ? STATES[state] : CodeState.UNSPECIFIED)) };
+        return {
+          states: states.map((state) => (state ? CODE_STATES[state] : CodeState.UNSPECIFIED)),
+        };
       },
     },
   );

@@ -6,7 +6,7 @@ import { idValue, type Sql } from "#shared/mysql.ts";
 import { suffixAtEnd } from "#shared/suffix.ts";
 import type { Line } from "./acts.ts";
 import type { CodeRecord } from "./domain.ts";
-import { LINE_COLUMNS, LINE_KINDS, type LineRow, toLine } from "./line-row.ts";
+import { LINE_COLUMNS, LINE_KINDS, type LineRow, lineValues, toLine } from "./line-row.ts";
 import { CHANGING, COLUMNS, changingValues, type Row, STATES, toRecord } from "./row.ts";
 
 /** The most lines of a code that are read: the last ones. */
@@ -56,21 +56,7 @@ export function updateRecord(sql: Sql, before: CodeRecord, after: CodeRecord): P
 /** Writes lines. One shard. */
 export function insertLines(sql: Sql, lines: readonly Line[]): Promise<number> {
   return sql.write(`insert into code_event (suffix, ${LINE_COLUMNS}) values ?`, [
-    lines.map((line) => [
-      suffixAtEnd(line.appointmentId),
-      idValue(line.eventId),
-      LINE_KINDS[line.kind],
-      line.appointmentId,
-      line.tenantId,
-      line.code,
-      idValue(line.storeId),
-      line.staffId,
-      line.requestId,
-      line.items,
-      line.ofEventId === undefined ? null : idValue(line.ofEventId),
-      line.reason === "" ? null : line.reason,
-      line.atMs,
-    ]),
+    lines.map(lineValues),
   ]);
 }
 

@@ -1,5 +1,7 @@
-// How a row of code_event is read: its columns, its kinds as numbers, and the line in it.
+// How a row of code_event is read and written: its columns, its kinds as numbers, and the line in it.
 
+import { idValue, type Value } from "#shared/mysql.ts";
+import { suffixAtEnd } from "#shared/suffix.ts";
 import type { Line, LineKind } from "./acts.ts";
 
 /** The kinds of lines as numbers, those of the proto. */
@@ -36,6 +38,25 @@ export interface LineRow {
   readonly of_event_id: string | null;
   readonly reason: string | null;
   readonly at_ms: string;
+}
+
+/** The values of a line, its suffix before those of LINE_COLUMNS. */
+export function lineValues(line: Line): Value[] {
+  return [
+    suffixAtEnd(line.appointmentId),
+    idValue(line.eventId),
+    LINE_KINDS[line.kind],
+    line.appointmentId,
+    line.tenantId,
+    line.code,
+    idValue(line.storeId),
+    line.staffId,
+    line.requestId,
+    line.items,
+    line.ofEventId === undefined ? null : idValue(line.ofEventId),
+    line.reason === "" ? null : line.reason,
+    line.atMs,
+  ];
 }
 
 /** Reads a line. */

@@ -73,6 +73,7 @@ export function createPolicyStore(sql: Sql) {
   };
 }
 
-function suffixOfTenant(tenantId: string): string {
+/** Returns the suffix at which lies what is a tenant's and nobody's in particular. */
+export function suffixOfTenant(tenantId: string): string {
   return suffixOf(tenantId, "");
 }

@@ -3,13 +3,11 @@
 // are not tried again: a report that was too much for the shards must not come five times.
 
 import { idValue, type Sql, type Value } from "#shared/mysql.ts";
+import { LINE_KINDS } from "./line-row.ts";
 
-/** The kinds of lines that are counted, as the proto numbers them. */
-const REDEEMED = 1;
-const REVERSED = 2;
-const REVOKED = 5;
-const EXPIRED = 8;
-const KINDS: readonly number[] = [REDEEMED, REVERSED, REVOKED, EXPIRED];
+/** The kinds of lines that are counted. */
+const COUNTED = ["redeemed", "reversed", "revoked", "expired"] as const;
+const KINDS: readonly number[] = COUNTED.map((kind) => LINE_KINDS[kind]);
 /** The most stores that are compared: vttablet returns 10,000 rows at most. */
 const STORES_MAX = 10_000;
 
@@ -130,12 +128,12 @@ function inStore(storeId: string | undefined): [where: string, values: Value[]] 
 }
 
 function toCounts(issued: number, lines: readonly LineRow[]): Counts {
-  const of = (kind: number) => lines.find((row) => row.kind === kind);
+  const of = (kind: (typeof COUNTED)[number]) => lines.find((row) => row.kind === LINE_KINDS[kind]);
   return {
     issued,
-    redeemedItems: Number(of(REDEEMED)?.items ?? 0),
-    reversedItems: Number(of(REVERSED)?.items ?? 0),
-    revoked: Number(of(REVOKED)?.events ?? 0),
-    expired: Number(of(EXPIRED)?.events ?? 0),
+    redeemedItems: Number(of("redeemed")?.items ?? 0),
+    reversedItems: Number(of("reversed")?.items ?? 0),
+    revoked: Number(of("revoked")?.events ?? 0),
+    expired: Number(of("expired")?.events ?? 0),
   };
 }

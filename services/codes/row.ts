@@ -2,6 +2,7 @@
 // know of the code in it.
 
 import { idValue, type Value } from "#shared/mysql.ts";
+import { suffixAtEnd } from "#shared/suffix.ts";
 import type { CodeRecord, Heir, Receipt, StoredState } from "./domain.ts";
 
 /** The states as numbers, those of the proto. */
@@ -79,6 +80,11 @@ export function changingValues(record: CodeRecord): Value[] {
         ]
       : [null, null, null, null, null, null]),
   ];
+}
+
+/** The primary keys of some appointments' rows, for an IN over suffix and appointment. */
+export function keysOf(appointmentIds: readonly string[]): Value[] {
+  return appointmentIds.map((id) => [suffixAtEnd(id), id]);
 }
 
 /** Reads the state of a row. */

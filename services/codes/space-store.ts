@@ -2,6 +2,7 @@
 // one shard (allocating.ts says in what order). Each names suffixes, so vtgate sends it to their shard.
 
 import type { Sql, Value } from "#shared/mysql.ts";
+import { suffixAtEnd } from "#shared/suffix.ts";
 
 /** A number space: the numbers that codes of one tenant, shape and location have. */
 export interface SpaceKey {
@@ -111,7 +112,7 @@ export async function findLive(
   const rows = await sql.select<{ tenant_id: string; code: string }>(
     `select tenant_id, active_code as code from pickup_code
      where (suffix, tenant_id, active_code) in (?)`,
-    [codes.map(({ tenantId, code }) => [suffixOfLocation(code), tenantId, code])],
+    [codes.map(({ tenantId, code }) => [suffixAtEnd(code), tenantId, code])],
   );
   return new Set(rows.map((row) => nameOfCode({ tenantId: row.tenant_id, code: row.code })));
 }
@@ -126,13 +127,8 @@ export function nameOfSpace({ tenantId, shape, location }: SpaceKey): string {
   return `${tenantId}|${shape}|${location}`;
 }
 
-/** Returns the suffix that a location, or a canonical code, ends in. */
-export function suffixOfLocation(location: string): string {
-  return location.slice(-2);
-}
-
 function keyValues({ tenantId, shape, location }: SpaceKey): Value[] {
-  return [suffixOfLocation(location), tenantId, shape, location];
+  return [suffixAtEnd(location), tenantId, shape, location];
 }
 
 function toKey(row: Row): SpaceKey {

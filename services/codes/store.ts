@@ -12,7 +12,7 @@ import { suffixAtEnd } from "#shared/suffix.ts";
 import type { CodeRecord, Heir, StoredState } from "./domain.ts";
 import { insertEndings, lockLive } from "./ending-store.ts";
 import type { EndedCode } from "./freeing.ts";
-import { COLUMNS, type Row, STATES, stateOf, toHeir, toNumber, toRecord } from "./row.ts";
+import { COLUMNS, keysOf, type Row, STATES, stateOf, toHeir, toNumber, toRecord } from "./row.ts";
 import { type FreedNumber, putFreed } from "./space-store.ts";
 
 /** The most rows of one code that are read. A code comes again once in a million issues of its suffix. */
@@ -123,7 +123,7 @@ export function createStore(database: Pick<Database, "select" | "write" | "trans
             await sql.write(
               `update pickup_code set state = ?, active_code = null, revoked_at_ms = ?
                where (suffix, appointment_id) in (?) and state = ?`,
-              [STATES.revoked, revokedAtMs, keys(ids), STATES.live],
+              [STATES.revoked, revokedAtMs, keysOf(ids), STATES.live],
             );
             await insertEndings(sql, "revoked", live, revokedAtMs);
             const held = live.filter(({ isHeld }) => isHeld);
@@ -140,7 +140,7 @@ export function createStore(database: Pick<Database, "select" | "write" | "trans
         `select appointment_id, code, state, expires_at_ms, transferred_to_id,
            transferred_to_shopper_id
          from pickup_code where (suffix, appointment_id) in (?)`,
-        [keys(appointmentIds)],
+        [keysOf(appointmentIds)],
       );
       return rows.map((row) => ({
         appointmentId: row.appointment_id,
@@ -185,7 +185,7 @@ export function createStore(database: Pick<Database, "select" | "write" | "trans
     listByAppointments: async (appointmentIds: readonly string[]): Promise<CodeRecord[]> => {
       const rows = await select<Row>(
         `select ${COLUMNS} from pickup_code where (suffix, appointment_id) in (?)`,
-        [keys(appointmentIds)],
+        [keysOf(appointmentIds)],
       );
       return rows.map(toRecord);
     },
@@ -225,8 +225,4 @@ export function createStore(database: Pick<Database, "select" | "write" | "trans
 function ownerValues(owner: Owner): Value[] {
   const { appointmentId, tenantId, shopperId, storeId } = owner;
   return [suffixAtEnd(appointmentId), appointmentId, tenantId, shopperId, idValue(storeId)];
-}
-
-function keys(appointmentIds: readonly string[]): Value[] {
-  return appointmentIds.map((id) => [suffixAtEnd(id), id]);
 }

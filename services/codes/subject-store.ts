@@ -3,7 +3,8 @@
 
 import type { CodeState } from "#gen/slotmesh/codes/v1/code_pb.ts";
 import { retryTransient, type Sql } from "#shared/mysql.ts";
-import { suffixAtEnd, suffixOf } from "#shared/suffix.ts";
+import { suffixOfTenant } from "./policy-store.ts";
+import { keysOf } from "./row.ts";
 
 /** The code of a subject, as it is stored. */
 export interface SubjectRow {
@@ -57,7 +58,7 @@ export function createSubjectStore(sql: Sql) {
           `select appointment_id, tenant_id, shopper_id, subject, body_hash, code, expires_at_ms,
              policy_version, state, active_code is not null as is_held
            from pickup_code where (suffix, appointment_id) in (?)`,
-          [appointmentIds.map((id) => [suffixAtEnd(id), id])],
+          [keysOf(appointmentIds)],
         ),
       );
       return rows.map(toSubjectRow);
@@ -74,7 +75,7 @@ export function createSubjectStore(sql: Sql) {
              policy_version, created_by, created_at_ms)
            values (?, ?, ?, ?, ?, ?, ?, ?)`,
           [
-            ...[suffixOf(tenantId, ""), tenantId, campaignId, wanted, JSON.stringify(terms)],
+            ...[suffixOfTenant(tenantId), tenantId, campaignId, wanted, JSON.stringify(terms)],
             ...[policyVersion, createdBy, createdAtMs],
           ],
         ),
@@ -92,7 +93,7 @@ export function createSubjectStore(sql: Sql) {
         }>(
           `select wanted, terms, policy_version, next_index from code_campaign
            where suffix = ? and tenant_id = ? and campaign_id = ?`,
-          [suffixOf(tenantId, ""), tenantId, campaignId],
+          [suffixOfTenant(tenantId), tenantId, campaignId],
         ),
       );
       return (
@@ -113,7 +114,7 @@ export function createSubjectStore(sql: Sql) {
         sql.write(
           `update code_campaign set next_index = ?
            where suffix = ? and tenant_id = ? and campaign_id = ? and next_index = ?`,
-          [toIndex, suffixOf(tenantId, ""), tenantId, campaignId, nextIndex],
+          [toIndex, suffixOfTenant(tenantId), tenantId, campaignId, nextIndex],
         ),
       );
       return count === 1;

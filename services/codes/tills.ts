@@ -14,7 +14,7 @@ import type {
 } from "#gen/slotmesh/codes/v1/till_pb.ts";
 import { retryTransient, type Sql } from "#shared/mysql.ts";
 import { ofSuffix, type Shards } from "#shared/shards.ts";
-import { SUFFIX_COUNT, SUFFIX_DIGITS } from "#shared/suffix.ts";
+import { SUFFIXES } from "#shared/suffix.ts";
 import { CODE_STATES } from "./answers.ts";
 import { type CodeRecord, stateAt } from "./domain.ts";
 import { placeOf, SALT_BYTES, seal } from "./sealing.ts";
@@ -39,9 +39,6 @@ const OVER_MS = 3_600_000;
 const AHEAD_MS = 60_000;
 
 const CURSOR = /^([A-Za-z0-9_-]{22})\.([0-9]{1,15})$/;
-const SUFFIXES = Array.from({ length: SUFFIX_COUNT }, (_, suffix) =>
-  String(suffix).padStart(SUFFIX_DIGITS, "0"),
-);
 
 /** What readings need. */
 export interface TillOptions {

@@ -5,8 +5,8 @@
 import type { Caller } from "#shared/auth.ts";
 import { Code, type ConnectError, meshError } from "#shared/errors.ts";
 import { shapesOf } from "./arrangement.ts";
-import { parseStoreId } from "./domain.ts";
 import { type Policy, readAny } from "./policy.ts";
+import { storeIdOf } from "./terms.ts";
 
 /** How many kinds of codes a message names. */
 const KINDS_SAID_MAX = 4;
@@ -38,12 +38,7 @@ export function readTyped(policies: readonly Policy[], typed: string): Typed {
 /** Returns the store a clerk stands in, if it may be theirs. Managers and operators stand in every store
  * of their tenant: the rows say which those are. */
 export function yourStore(caller: Caller, text: string): string {
-  const storeId = parseStoreId(text);
-  if (storeId === undefined) {
-    throw meshError(Code.InvalidArgument, "store_id is beyond 2^63 - 1: there is no such store", {
-      reason: "MALFORMED_STORE",
-    });
-  }
+  const storeId = storeIdOf(text);
   if (caller.role === "staff" && !caller.storeIds.includes(storeId)) {
     throw meshError(
       Code.PermissionDenied,
