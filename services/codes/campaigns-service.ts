@@ -7,9 +7,10 @@ import {
 } from "#gen/slotmesh/codes/v1/campaigns_service_pb.ts";
 import { CodeState } from "#gen/slotmesh/codes/v1/code_pb.ts";
 import type { Caller } from "#shared/auth.ts";
-import { badPageToken, Code, meshError } from "#shared/errors.ts";
+import { Code, meshError } from "#shared/errors.ts";
 import { type BoundMethod, bind } from "#shared/handlers.ts";
 import { createLimiter } from "#shared/limiter.ts";
+import { badPageToken } from "#shared/pages.ts";
 import { toMs, toTimestamp } from "#shared/time.ts";
 import { arrange } from "./arrangement.ts";
 import { type CampaignOptions, listCampaign, runCampaign } from "./campaigns.ts";

@@ -9,8 +9,10 @@ import {
   RedeemOutcome,
 } from "#gen/slotmesh/codes/v1/codes_service_pb.ts";
 import type { Caller } from "#shared/auth.ts";
-import { badPageToken, Code, meshError, notFound } from "#shared/errors.ts";
+import { Code, meshError, notFound } from "#shared/errors.ts";
 import { type Access, type BoundMethod, bind } from "#shared/handlers.ts";
+import { pageOf, parsePlaceToken, toPlaceToken } from "#shared/pages.ts";
+import { isSuffixedId } from "#shared/suffix.ts";
 import { toMs } from "#shared/time.ts";
 import { OUTCOMES, toEvent, toPickupCode, toRedemption } from "./answers.ts";
 import { type CounterOptions, createCounter } from "./counter.ts";
@@ -192,7 +194,8 @@ export function codesMethods(options: TransferOptions & CounterOptions): BoundMe
     listCodes: async (request, { caller }) => {
       const shopperId = memberOf(request.shopperId, caller);
       const pageSize = request.pageSize || PAGE_SIZE;
-      const from = parsePageToken(request.pageToken);
+      const { atMs, id } = parsePlaceToken(request.pageToken, isSuffixedId);
+      const from = { issuedAtMs: atMs, appointmentId: id };
       const { tenantId } = caller;
       // One, unless the tenant has or had a policy with fewer locations than there are suffixes.
       const suffixes = suffixesOf(await policies.list(tenantId), tenantId, shopperId);
@@ -202,13 +205,10 @@ export function codesMethods(options: TransferOptions & CounterOptions): BoundMe
         ),
       );
       const rows = found.flat().sort(lastIssuedFirst);
-      const page = rows.slice(0, pageSize);
-      const last = page.at(-1);
-      return {
-        codes: await Promise.all(page.map(show)),
-        nextPageToken:
-          rows.length > pageSize && last ? `${last.issuedAtMs}.${last.appointmentId}` : "",
-      };
+      const { page, nextPageToken } = pageOf(rows, pageSize, (last) =>
+        toPlaceToken({ atMs: last.issuedAtMs ?? 0, id: last.appointmentId }),
+      );
+      return { codes: await Promise.all(page.map(show)), nextPageToken };
     },
 
     listCodeEvents: async ({ appointmentId }, { caller }) => {
@@ -239,15 +239,4 @@ function memberOf(given: string, { role, subjectId }: Caller): string {
     });
   }
   return given || subjectId;
-}
-
-function parsePageToken(token: string): { issuedAtMs: number; appointmentId: string } {
-  if (token === "") {
-    return { issuedAtMs: Number.MAX_SAFE_INTEGER, appointmentId: "" };
-  }
-  const match = /^([0-9]{1,15})\.([0-9a-f]{32}[0-9]{2})$/.exec(token);
-  if (!match) {
-    throw badPageToken();
-  }
-  return { issuedAtMs: Number(match[1]), appointmentId: match[2] as string };
 }

@@ -7,9 +7,10 @@ import {
   type LocationDensitySchema,
   ReportsService,
 } from "#gen/slotmesh/codes/v1/reports_service_pb.ts";
-import { badPageToken, Code, meshError } from "#shared/errors.ts";
+import { Code, meshError } from "#shared/errors.ts";
 import { type BoundMethod, bind } from "#shared/handlers.ts";
 import { createLimiter } from "#shared/limiter.ts";
+import { badPageToken, pageOf } from "#shared/pages.ts";
 import { densityOf, LINES, type Line } from "./density.ts";
 import type { DensityStore } from "./density-store.ts";
 import type { Policies } from "./policies.ts";
@@ -90,10 +91,10 @@ export function reportsService(options: ReportsOptions): BoundMethod[] {
         const stores = await limiter.run(() =>
           reportStore.listStores({ tenantId, startMs, endMs }, afterId, size + 1),
         );
-        const page = stores.slice(0, size);
+        const { page, nextPageToken } = pageOf(stores, size, (last) => last.storeId);
         return {
           stores: page.map(({ storeId, counts }) => ({ storeId, counts: toMessage(counts) })),
-          nextPageToken: stores.length > size ? (page.at(-1)?.storeId ?? "") : "",
+          nextPageToken,
         };
       },
 

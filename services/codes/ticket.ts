@@ -13,6 +13,7 @@
 import { sign, verify } from "node:crypto";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { type Ticket as TicketMessage, TicketSchema } from "#gen/slotmesh/codes/v1/ticket_pb.ts";
+import { isSuffixedId } from "#shared/suffix.ts";
 import { validator } from "#shared/validator.ts";
 import { decodeBase45, encodeBase45 } from "./base45.ts";
 import { findVerifyingKey, getSigningKey, type TicketKeys } from "./ticket-keys.ts";
@@ -25,7 +26,6 @@ export const TICKET_TEXT_MAX = 240;
 const VERSION = 1;
 const SIGNATURE_BYTES = 64;
 const CODE_ID_BYTES = 16;
-const CODE_ID = /^[0-9a-f]{32}[0-9]{2}$/;
 const STORE_ID = /^(?:0|[1-9][0-9]{0,18})$/;
 
 /** What a ticket says. */
@@ -142,7 +142,7 @@ function toTicket(message: TicketMessage): Ticket | undefined {
 
 function toMessage(ticket: Ticket, keyId: string): TicketMessage {
   const { codeId, storeId, notBeforeSeconds, notAfterSeconds } = ticket;
-  if (!CODE_ID.test(codeId)) {
+  if (!isSuffixedId(codeId)) {
     throw new Error("the code id of a ticket is none: wanted 32 hex digits and 2 decimal ones");
   }
   if (storeId !== undefined && !STORE_ID.test(storeId)) {

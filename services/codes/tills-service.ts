@@ -6,9 +6,10 @@ import {
   TillsService,
 } from "#gen/slotmesh/codes/v1/tills_service_pb.ts";
 import type { Caller } from "#shared/auth.ts";
-import { badPageToken, Code, meshError } from "#shared/errors.ts";
+import { Code, meshError } from "#shared/errors.ts";
 import { type Access, type BoundMethod, bind } from "#shared/handlers.ts";
 import { retryTransient } from "#shared/mysql.ts";
+import { pageOf, parsePlaceToken, toPlaceToken } from "#shared/pages.ts";
 import { toMs, toTimestamp } from "#shared/time.ts";
 import { toEvent, toRedemption } from "./answers.ts";
 import { parseStoreId } from "./domain.ts";
@@ -121,19 +122,18 @@ export function tillsService(
     listConflicts: async ({ storeId, pageSize, pageToken }, { caller }) => {
       const store = storeOf({ storeId }, caller);
       const countMax = pageSize || PAGE_SIZE;
+      const { atMs, id } = parsePlaceToken(pageToken, isEventId);
       const lines = await retryTransient(() =>
         listConflicts(database, store, {
-          before: parsePageToken(pageToken),
+          before: { atMs, eventId: id },
           sinceMs: now() - CONFLICT_MS_MAX,
           countMax: countMax + 1,
         }),
       );
-      const page = lines.slice(0, countMax);
-      const last = page.at(-1);
-      return {
-        events: page.map(toEvent),
-        nextPageToken: lines.length > countMax && last ? `${last.atMs}.${last.eventId}` : "",
-      };
+      const { page, nextPageToken } = pageOf(lines, countMax, (last) =>
+        toPlaceToken({ atMs: last.atMs, id: last.eventId }),
+      );
+      return { events: page.map(toEvent), nextPageToken };
     },
   });
 }
@@ -157,13 +157,7 @@ function toResult(nonce: string, result: Scanned) {
   };
 }
 
-function parsePageToken(token: string): { atMs: number; eventId: string } {
-  if (token === "") {
-    return { atMs: Number.MAX_SAFE_INTEGER, eventId: "0" };
-  }
-  const [, atMs, eventId = ""] = /^([0-9]{1,15})\.([0-9]{1,19})$/.exec(token) ?? [];
-  if (atMs === undefined || parseStoreId(eventId) === undefined) {
-    throw badPageToken();
-  }
-  return { atMs: Number(atMs), eventId };
+/** Says whether a text is the id of a line of the ledger: a number that can be stored. */
+function isEventId(text: string): boolean {
+  return /^[0-9]{1,19}$/.test(text) && parseStoreId(text) !== undefined;
 }

@@ -8,6 +8,7 @@ import type { Caller } from "#shared/auth.ts";
 import { Code, type ConnectError, meshError, notFound } from "#shared/errors.ts";
 import { type Access, type BoundMethod, bind } from "#shared/handlers.ts";
 import type { Ids } from "#shared/ids.ts";
+import { pageOf } from "#shared/pages.ts";
 import { toMs } from "#shared/time.ts";
 import {
   findLocalDay,
@@ -114,23 +115,21 @@ export function inventoryService(options: {
     },
 
     listStores: async (request, { caller }) => {
-      const page = await readPage(request, (after, rowsMax) =>
-        store.listStores(tenantOf(request.tenantId, caller), after, rowsMax),
+      const { page, nextPageToken } = await readPage(
+        request,
+        (after, rowsMax) => store.listStores(tenantOf(request.tenantId, caller), after, rowsMax),
+        (last) => last.storeId,
       );
-      return {
-        stores: page.rows.map(toStoreMessage),
-        nextPageToken: page.hasMore ? toPageToken(page.rows.at(-1)?.storeId ?? "") : "",
-      };
+      return { stores: page.map(toStoreMessage), nextPageToken };
     },
 
     listServices: async (request, { caller }) => {
-      const page = await readPage(request, (after, rowsMax) =>
-        store.listServices(tenantOf(request.tenantId, caller), after, rowsMax),
+      const { page, nextPageToken } = await readPage(
+        request,
+        (after, rowsMax) => store.listServices(tenantOf(request.tenantId, caller), after, rowsMax),
+        (last) => last.serviceId,
       );
-      return {
-        services: page.rows.map(toServiceMessage),
-        nextPageToken: page.hasMore ? toPageToken(page.rows.at(-1)?.serviceId ?? "") : "",
-      };
+      return { services: page.map(toServiceMessage), nextPageToken };
     },
 
     getSlot: async ({ storeId, slotId }, { caller }) => {
@@ -167,18 +166,18 @@ export function inventoryService(options: {
   });
 }
 
-/** Reads the page that a request asks for, and whether another follows. */
+/** Reads the page that a request asks for, and the token of the next. */
 async function readPage<Row>(
   { pageSize, pageToken }: { readonly pageSize: number; readonly pageToken: string },
   read: (afterId: string, rowsMax: number) => Promise<Row[]>,
-): Promise<{ readonly rows: Row[]; readonly hasMore: boolean }> {
+  idOf: (row: Row) => string,
+) {
   const after = findPageStart(pageToken);
   if (after === undefined) {
     throw invalid("BAD_PAGE_TOKEN", "page_token is not one that a page gave: begin without it");
   }
   const size = pageSize || PAGE_SIZE_DEFAULT;
-  const rows = await read(after, size + 1);
-  return { rows: rows.slice(0, size), hasMore: rows.length > size };
+  return pageOf(await read(after, size + 1), size, (last) => toPageToken(idOf(last)));
 }
 
 /** Finds the store and the service that a manager names, if both are their tenant's. */

@@ -15,9 +15,10 @@ import {
 import { SettlingService } from "#gen/slotmesh/scheduling/v1/settling_service_pb.ts";
 import type { Caller } from "#shared/auth.ts";
 import { hop } from "#shared/client.ts";
-import { badPageToken, Code, meshError, notFound } from "#shared/errors.ts";
+import { Code, meshError, notFound } from "#shared/errors.ts";
 import { type BoundMethod, bind, type Call, constantResponse } from "#shared/handlers.ts";
-import { suffixOf } from "#shared/suffix.ts";
+import { pageOf, parsePlaceToken, toPlaceToken } from "#shared/pages.ts";
+import { isSuffixedId, suffixOf } from "#shared/suffix.ts";
 import { toTimestamp } from "#shared/time.ts";
 import type { Gate } from "./admission.ts";
 import type { Answers } from "./answers.ts";
@@ -89,18 +90,16 @@ function schedulingService(options: SchedulingOptions): BoundMethod[] {
         const shopperId = shopperOf(request.shopperId, caller);
         const { tenantId } = caller;
         const pageSize = request.pageSize || PAGE_SIZE;
+        const { atMs, id } = parsePlaceToken(request.pageToken, isSuffixedId);
         const rows = await store.list(
           { suffix: suffixOf(tenantId, shopperId), tenantId, shopperId },
-          parsePageToken(request.pageToken),
+          { createdAtMs: atMs, appointmentId: id },
           pageSize + 1,
         );
-        const page = rows.slice(0, pageSize);
-        const last = page.at(-1);
-        return {
-          appointments: page.map(toAppointment),
-          nextPageToken:
-            rows.length > pageSize && last ? `${last.createdAtMs}.${last.appointmentId}` : "",
-        };
+        const { page, nextPageToken } = pageOf(rows, pageSize, (last) =>
+          toPlaceToken({ atMs: last.createdAtMs, id: last.appointmentId }),
+        );
+        return { appointments: page.map(toAppointment), nextPageToken };
       },
 
       cancelAppointment: async ({ appointmentId }, call) => {
@@ -356,15 +355,4 @@ function toAppointment(row: Row | PendingWish): MessageInitShape<typeof Appointm
     createTime: toTimestamp(row.createdAtMs),
     stateTime: toTimestamp(row.stateAtMs),
   };
-}
-
-function parsePageToken(token: string): { createdAtMs: number; appointmentId: string } {
-  if (token === "") {
-    return { createdAtMs: Number.MAX_SAFE_INTEGER, appointmentId: "" };
-  }
-  const match = /^([0-9]{1,15})\.([0-9a-f]{32}[0-9]{2})$/.exec(token);
-  if (!match) {
-    throw badPageToken();
-  }
-  return { createdAtMs: Number(match[1]), appointmentId: match[2] as string };
 }

@@ -54,15 +54,6 @@ export function notFound(what: string): ConnectError {
   return meshError(Code.NotFound, `no such ${what}`, { reason: "NOT_FOUND" });
 }
 
-/** Makes the error of a page token that no page gave. */
-export function badPageToken(): ConnectError {
-  return meshError(
-    Code.InvalidArgument,
-    "page_token: wanted the next_page_token of a page before",
-    { reason: "BAD_PAGE_TOKEN" },
-  );
-}
-
 const RETRY_MS = 200;
 
 /** MySQL and Vitess error numbers after which the same idempotent work can be tried again. */

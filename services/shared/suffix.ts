@@ -21,6 +21,7 @@ const VINDEX_DIGITS_MAX = 4;
 const KEYSPACE_BITS = 64n;
 const KEYSPACE_END = 1n << KEYSPACE_BITS;
 const ALL_DIGITS = /^[0-9]+$/;
+const SUFFIXED_ID = /^[0-9a-f]{32}[0-9]{2}$/;
 
 /** A shard's part of the keyspace: from start, up to and without end, out of 2^64. */
 export interface ShardRange {
@@ -45,6 +46,11 @@ export function suffixOf(tenantId: string, shopperId: string): string {
 /** Returns the suffix that an id or a code ends in. */
 export function suffixAtEnd(value: string): string {
   return value.slice(-SUFFIX_DIGITS);
+}
+
+/** Says whether a text is an id that ends in a suffix: 32 hexadecimal digits before two of the suffix. */
+export function isSuffixedId(text: string): boolean {
+  return SUFFIXED_ID.test(text);
 }
 
 /** Computes the keyspace id of a suffix, or of anything that ends in one: n of 10^digits is
