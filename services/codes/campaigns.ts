@@ -83,12 +83,13 @@ export async function listCampaign(
   countMax: number,
 ): Promise<{ readonly campaign: Campaign; readonly rows: readonly SubjectRow[] }> {
   const campaign = await get(options, name);
+  const secret = await options.subjectSecrets.get(campaign.tenantId);
   const versions = [
     await options.policies.get(campaign.tenantId, campaign.policyVersion),
     ...(await options.policies.list(campaign.tenantId)),
   ];
   const ids = wishesOf(campaign, from, Math.min(from + countMax, campaign.nextIndex)).map((wish) =>
-    subjectIdsOf(versions, wish),
+    subjectIdsOf(secret, versions, wish),
   );
   const found = await findRows(options, ids.flat());
   const rows = ids.map((mine) => mine.flatMap((id) => found.get(id) ?? [])[0]);

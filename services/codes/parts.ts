@@ -15,6 +15,7 @@ import { createRedis } from "./redis.ts";
 import { createReportStore } from "./report-store.ts";
 import { createSpaces } from "./spaces.ts";
 import { createStore } from "./store.ts";
+import { createSubjectSecrets } from "./subject-secrets.ts";
 import { createSubjectStore } from "./subject-store.ts";
 import type { TicketKeys } from "./ticket-keys.ts";
 
@@ -34,6 +35,7 @@ export function createParts(options: {
 }) {
   const { database, logger, now = Date.now } = options;
   const policyStore = createPolicyStore(database);
+  const subjectStore = createSubjectStore(database);
   const redis = createRedis(options.redis, options.guessRules);
   const policies = createPolicies({
     read: async (tenantId) => (await policyStore.list(tenantId)).map(({ policy }) => policy),
@@ -48,7 +50,8 @@ export function createParts(options: {
     policies,
     store: createStore(database),
     ledger: createLedger({ database, policies, now }),
-    subjectStore: createSubjectStore(database),
+    subjectStore,
+    subjectSecrets: createSubjectSecrets(subjectStore),
     densityStore: createDensityStore(database),
     reportStore: createReportStore(database),
     shards: createShards(database),

@@ -74,7 +74,7 @@ test.each(
   expect(asked).toEqual([[shard]]);
 });
 
-test("a campaign's row lies at the suffix of its tenant, and nowhere else is asked", async () => {
+test("a campaign's row and a secret lie at the suffix of their tenant, and nowhere else is asked", async () => {
   asked.length = 0;
   const campaign = {
     ...{ tenantId: "routes", campaignId: "routes", wanted: 1, policyVersion: 0, nextIndex: 0 },
@@ -83,10 +83,12 @@ test("a campaign's row lies at the suffix of its tenant, and nowhere else is ask
   await subjects.insertCampaign(campaign, { createdBy: "test", createdAtMs: 1 });
   await subjects.findCampaign("routes", "routes");
   await subjects.advanceCampaign(campaign, 0);
+  await subjects.insertSecret("routes", "0".repeat(64));
+  await subjects.findSecret("routes");
   const atTenant = await shardsOf(database, "select 1 from code_campaign where suffix = ?", [
     suffixOf("routes", ""),
   ]);
-  expect(asked).toEqual([atTenant, atTenant, atTenant]);
+  expect(asked).toEqual(Array(5).fill(atTenant));
 });
 
 test("what is about a tenant asks every shard", async () => {

@@ -5,6 +5,7 @@ import { ofSuffix } from "#shared/shards.ts";
 import { toMs } from "#shared/time.ts";
 import { type IssuingOptions, issueCodes, type Wish } from "./issuing.ts";
 import type { Policy } from "./policy.ts";
+import type { SubjectSecrets } from "./subject-secrets.ts";
 import type { SubjectRow, SubjectStore } from "./subject-store.ts";
 import { bodyHashOf, type Subject, subjectIdsOf } from "./subjects.ts";
 import { type Asked, termsOf } from "./terms.ts";
@@ -14,6 +15,7 @@ const PARTY_SIZE = 1;
 /** What issuing to subjects needs. */
 export interface SubjectOptions extends IssuingOptions {
   readonly subjectStore: SubjectStore;
+  readonly subjectSecrets: SubjectSecrets;
 }
 
 /** A wish for the code of a subject. */
@@ -46,12 +48,13 @@ export async function issueSubjects(
   wishes: readonly SubjectWish[],
   { isLookedUp }: { readonly isLookedUp: boolean },
 ): Promise<Issued> {
-  const { policies, now } = options;
+  const { policies, subjectSecrets, now } = options;
   const tenantId = wishes[0]?.tenantId ?? "";
+  const secret = await subjectSecrets.get(tenantId);
   const versions = [policy, ...(await policies.list(tenantId))];
   const named = wishes.map((wish) => ({
     wish,
-    ids: subjectIdsOf(versions, wish),
+    ids: subjectIdsOf(secret, versions, wish),
     bodyHash: bodyHashOf(toBody(wish)),
   }));
   const found = await findRows(

@@ -1,5 +1,5 @@
-// The SQL statements of subjects and campaigns. A campaign's row lies at a suffix of its tenant; the codes
-// are read by their ids, which name their suffixes.
+// The SQL statements of subjects and campaigns. A campaign's row and the secret of a tenant's ids lie at a
+// suffix of the tenant; the codes are read by their ids, which name their suffixes.
 
 import type { CodeState } from "#gen/slotmesh/codes/v1/code_pb.ts";
 import { retryTransient, type Sql } from "#shared/mysql.ts";
@@ -62,6 +62,27 @@ export function createSubjectStore(sql: Sql) {
         ),
       );
       return rows.map(toSubjectRow);
+    },
+
+    /** Finds what the ids of a tenant's subjects hang on. */
+    findSecret: async (tenantId: string): Promise<string | undefined> => {
+      const [row] = await retryTransient(() =>
+        sql.select<{ readonly secret: string }>(
+          "select secret from subject_secret where suffix = ? and tenant_id = ?",
+          [suffixOfTenant(tenantId), tenantId],
+        ),
+      );
+      return row?.secret;
+    },
+
+    /** Writes it. Does nothing if it is there. */
+    insertSecret: async (tenantId: string, secret: string): Promise<void> => {
+      await retryTransient(() =>
+        sql.write(
+          "insert ignore into subject_secret (suffix, tenant_id, secret) values (?, ?, ?)",
+          [suffixOfTenant(tenantId), tenantId, secret],
+        ),
+      );
     },
 
     /** Writes a campaign that has not begun. Does nothing if there is one of its name. */

@@ -1,3 +1,4 @@
+import { hash } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { suffixOf } from "#shared/suffix.ts";
 import type { LocationSpace } from "./location.ts";
@@ -12,21 +13,22 @@ const FOUR_BY_FOUR = of("library-table", 4, 4);
 const HUNDRED = of("one-dimensional", 10, 10);
 const THOUSAND = of("one-dimensional", 10, 100);
 
+const SECRET = "a secret";
 const tenantId = "cinema";
 const order = (subject: string, shopperId = "ann") => ({ tenantId, shopperId, subject });
 
 function suffixes(policy: typeof SIMPLE, count: number, shopperId?: string): Set<string> {
   const ids = Array.from({ length: count }, (_, n) =>
-    subjectIdsOf([policy], order(`o-${n}`, shopperId)),
+    subjectIdsOf(SECRET, [policy], order(`o-${n}`, shopperId)),
   );
   return new Set(ids.map(([id]) => (id as string).slice(-2)));
 }
 
 describe("the id of a subject's code", () => {
   test("is 32 hex digits and a suffix, the same each time", () => {
-    const [id] = subjectIdsOf([HUNDRED], order("o-1"));
+    const [id] = subjectIdsOf(SECRET, [HUNDRED], order("o-1"));
     expect(id).toMatch(/^[0-9a-f]{32}[0-9]{2}$/);
-    expect(subjectIdsOf([HUNDRED], order("o-1"))).toEqual([id]);
+    expect(subjectIdsOf(SECRET, [HUNDRED], order("o-1"))).toEqual([id]);
   });
 
   test("differs by tenant, by member and by subject, wherever one ends and the next begins", () => {
@@ -39,8 +41,15 @@ describe("the id of a subject's code", () => {
       { ...order("o-1"), tenantId: "cinem" },
       { tenantId: "cinem", shopperId: "aann", subject: "o-1" },
     ];
-    const ids = subjects.map((subject) => subjectIdsOf([SIMPLE], subject)[0]);
+    const ids = subjects.map((subject) => subjectIdsOf(SECRET, [SIMPLE], subject)[0]);
     expect(new Set(ids).size).toBe(subjects.length);
+  });
+
+  test("cannot be told from the three without the tenant's secret", () => {
+    const [id] = subjectIdsOf(SECRET, [SIMPLE], order("o-1"));
+    const [other] = subjectIdsOf("another secret", [SIMPLE], order("o-1"));
+    expect(other).not.toBe(id);
+    expect(id?.slice(0, 32)).not.toBe(hash("sha256", `${tenantId}\0ann\0o-1`).slice(0, 32));
   });
 
   test("ends in the suffix of the member's appointments, with 100 locations or 1,000", () => {
@@ -72,8 +81,8 @@ describe("the id of a subject's code", () => {
   });
 
   test("is one for policies whose locations agree, and that of the first policy first", () => {
-    expect(subjectIdsOf([HUNDRED, THOUSAND, HUNDRED], order("o-1")).length).toBe(1);
-    const [first, second, ...rest] = subjectIdsOf([SIMPLE, HUNDRED, SIMPLE], order("o-1"));
+    expect(subjectIdsOf(SECRET, [HUNDRED, THOUSAND, HUNDRED], order("o-1")).length).toBe(1);
+    const [first, second, ...rest] = subjectIdsOf(SECRET, [SIMPLE, HUNDRED, SIMPLE], order("o-1"));
     expect([first?.slice(-2), second?.slice(-2)]).toEqual(["00", suffixOf(tenantId, "ann")]);
     expect(first?.slice(0, 32)).toBe(second?.slice(0, 32));
     expect(rest).toEqual([]);

@@ -1,12 +1,13 @@
 // Codes for what is no appointment. Its issuer calls it something, an order number, and that is its SUBJECT:
 // unique for a tenant and a member, or for the tenant if it is nobody's in particular. The id of its code
-// follows from the three, so whoever asks again finds the code that is there.
+// follows from the three and a secret of the tenant, so whoever asks again finds the code that is there, and
+// whoever guesses an order number does not have the id.
 //
 // The id ends in the suffix of one of the locations of the tenant's policy: the member's, so that what
 // someone holds lies together, or the subject's own, so that what is nobody's lies spread. Where the tenant
 // changed its locations, a subject may have its code at the one that an older version would have chosen.
 
-import { hash } from "node:crypto";
+import { createHmac, hash } from "node:crypto";
 import { SUFFIX_COUNT, SUFFIX_DIGITS, suffixOf } from "#shared/suffix.ts";
 import { locationAt, locationCount, writeLocation } from "./location.ts";
 import type { Policy } from "./policy.ts";
@@ -37,11 +38,15 @@ export interface Body {
 /** Returns the ids under which a subject may have its code, that of the first policy first. It has its code
  * under one of them, the others are those of older policies. */
 export function subjectIdsOf(
+  secret: string,
   policies: readonly Pick<Policy, "location">[],
   subject: Subject,
 ): string[] {
   const { tenantId, shopperId } = subject;
-  const id = hash("sha256", `${tenantId}\0${shopperId}\0${subject.subject}`).slice(0, ID_DIGITS);
+  const id = createHmac("sha256", secret)
+    .update(`${tenantId}\0${shopperId}\0${subject.subject}`)
+    .digest("hex")
+    .slice(0, ID_DIGITS);
   const suffixes = suffixesOf(policies, tenantId, shopperId || subject.subject);
   return suffixes.map((suffix) => id + suffix);
 }

@@ -1,5 +1,6 @@
 // Codes for subjects on real Vitess: under every layout, once for each subject, and one body for each.
 
+import { randomBytes } from "node:crypto";
 import { afterAll, expect, test } from "vitest";
 import { CampaignsService } from "#gen/slotmesh/codes/v1/campaigns_service_pb.ts";
 import { CodeState } from "#gen/slotmesh/codes/v1/code_pb.ts";
@@ -62,6 +63,24 @@ test("the same subjects sent twenty times at once have one code each", async () 
     [tenantId],
   );
   expect(rows.length).toBe(40);
+});
+
+test("processes that meet a tenant first at once agree on its secret, and so on its codes", async () => {
+  const tenant = uniqueTenant();
+  const numbersKey = randomBytes(32);
+  const processes = Array.from({ length: 8 }, () => openCodes({ tenantId: tenant, numbersKey }));
+  const answers = await Promise.all(
+    processes.map((one) =>
+      clientFor("operator", tenant, one).issueSubjectCodes({ issues: [order("first")] }),
+    ),
+  );
+  expect(new Set(answers.map((answer) => answer.codes[0]?.appointmentId)).size).toBe(1);
+  const rows = await codes.database.select<{ secret: string }>(
+    "select secret from subject_secret where tenant_id = ?",
+    [tenant],
+  );
+  expect(rows).toEqual([{ secret: expect.stringMatching(/^[0-9a-f]{64}$/) }]);
+  await Promise.all(processes.map((one) => one.stop()));
 });
 
 test("a subject with another body is refused, and nothing of its batch is issued", async () => {
