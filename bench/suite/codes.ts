@@ -8,9 +8,10 @@ import { type Database, openDatabase, type Sql } from "#shared/mysql.ts";
 import { openRedis } from "#shared/redis.ts";
 import type { NumberSource } from "../../services/codes/allocating.ts";
 import { createDrawing } from "../../services/codes/drawing.ts";
-import { issueCodes, revokeCodes, type Wish } from "../../services/codes/issuing.ts";
+import { issueCodes, type Wish } from "../../services/codes/issuing.ts";
 import { createParts } from "../../services/codes/parts.ts";
 import { DEFAULT_POLICY, type Policy } from "../../services/codes/policy.ts";
+import { revokeCodes } from "../../services/codes/revoking.ts";
 import { createLogger } from "../../services/shared/log.ts";
 import type { Line } from "./report.ts";
 import { median, type Rig } from "./rig.ts";
@@ -22,6 +23,7 @@ const NUMBERS_EACH = 10_000;
 const BATCH = 100;
 const FILL_BATCH = 1000;
 const HOUR_MS = 3_600_000;
+const BY = { actorId: "bench", reason: "" };
 const COST_AIM = 1 / 1.5;
 const BATCH_AIM = 20;
 
@@ -164,7 +166,7 @@ function openSpace(rig: Rig) {
       }
       const some = wishes(BATCH, "permutation");
       await issueCodes(options, some);
-      await revokeCodes(options, some);
+      await revokeCodes(options, some, BY);
     },
 
     /** Issues until so many percent of all numbers are live. */
@@ -198,7 +200,7 @@ function openSpace(rig: Rig) {
         sum.candidates += strategy === "random" ? counts.candidates : issued;
         sum.issued += issued;
         sum.asked += BATCH;
-        await revokeCodes(options, asked);
+        await revokeCodes(options, asked, BY);
       }
       const issued = Math.max(1, sum.issued);
       return {

@@ -12,10 +12,12 @@ import { type BoundMethod, bind } from "#shared/handlers.ts";
 import { createLimiter } from "#shared/limiter.ts";
 import { badPageToken } from "#shared/pages.ts";
 import { toMs, toTimestamp } from "#shared/time.ts";
+import { CODE_STATES } from "./answers.ts";
 import { arrange } from "./arrangement.ts";
-import { type CampaignOptions, listCampaign, runCampaign } from "./campaigns.ts";
+import { type CampaignOptions, listCampaign, revokeCampaign, runCampaign } from "./campaigns.ts";
 import type { Policies } from "./policies.ts";
 import { findRows, issueSubjects, type SubjectOptions } from "./subject-issuing.ts";
+import { revokeSubjects } from "./subject-revoking.ts";
 import type { SubjectRow } from "./subject-store.ts";
 import { noFreeCode, storeIdOf } from "./terms.ts";
 
@@ -39,7 +41,9 @@ export function campaignsService(options: SubjectOptions): BoundMethod[] {
     CampaignsService,
     {
       issueSubjectCodes: ["service", "operator"],
+      revokeSubjectCodes: ["service", "operator"],
       runCampaign: ["service", "operator"],
+      revokeCampaign: ["service", "operator"],
       listCampaignCodes: ["service", "operator"],
     },
     {
@@ -68,6 +72,14 @@ export function campaignsService(options: SubjectOptions): BoundMethod[] {
         };
       },
 
+      revokeSubjectCodes: async (request, { caller }) => {
+        const tenantId = tenantOf(request.tenantId, caller);
+        const subjects = request.revokes.map((revoke) => ({ ...revoke, tenantId }));
+        const by = { actorId: caller.subjectId, reason: request.reason };
+        const states = await revokeSubjects(options, subjects, by);
+        return { states: states.map((state) => CODE_STATES[state]) };
+      },
+
       runCampaign: async function* (request, call) {
         const { campaignId, wantedCodes, goods, items, shopperTemplate } = request;
         const campaign = {
@@ -84,6 +96,13 @@ export function campaignsService(options: SubjectOptions): BoundMethod[] {
         for await (const issuedCodes of runCampaign(running, campaign, call)) {
           yield { issuedCodes, wantedCodes };
         }
+      },
+
+      revokeCampaign: async function* (request, call) {
+        const tenantId = tenantOf(request.tenantId, call.caller);
+        const { campaignId, fromNumber, reason } = request;
+        const by = { actorId: call.caller.subjectId, reason };
+        yield* revokeCampaign(running, { tenantId, campaignId, fromNumber, ...by }, call);
       },
 
       listCampaignCodes: async (request, { caller }) => {

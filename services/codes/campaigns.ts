@@ -1,4 +1,4 @@
-// Runs campaigns: up to a million codes, a thousand at a time. A campaign is the subjects "<campaign>/<n>",
+// Runs campaigns, and takes them back: up to a million codes, a thousand at a time. A campaign is the subjects "<campaign>/<n>",
 // each of which is issued once however often it is asked for. So a run needs no lock and no owner:
 //
 //   1. read from which n on codes are missing
@@ -6,11 +6,13 @@
 //   3. move the row on, if it still is where it was read; else another run did it, and 1 tells how far
 //
 // A run that dies between two steps leaves nothing to mend: the next one issues the same thousand again,
-// which writes what is missing of it. Two runs at once do the same work twice, and no code twice.
+// which writes what is missing of it. Two runs at once do the same work twice, and no code twice. What is
+// taken back stays dead in a run that is still going on: its tombstone is found, or its row.
 
 import { Code, meshError, notFound } from "#shared/errors.ts";
 import type { Limiter } from "#shared/limiter.ts";
 import { toTimestamp } from "#shared/time.ts";
+import type { By } from "./ending-store.ts";
 import { codesAltogether, PER_THOUSAND, type Policy } from "./policy.ts";
 import {
   findRows,
@@ -18,6 +20,7 @@ import {
   type SubjectOptions,
   type SubjectWish,
 } from "./subject-issuing.ts";
+import { revokeSubjects } from "./subject-revoking.ts";
 import type { Campaign, CampaignTerms, SubjectRow } from "./subject-store.ts";
 import { subjectIdsOf } from "./subjects.ts";
 import { noFreeCode, termsOf } from "./terms.ts";
@@ -73,6 +76,30 @@ export async function* runCampaign(
     campaign = isMoved ? { ...batch, nextIndex: endIndex } : await get(options, request);
     yield campaign.nextIndex;
   }
+}
+
+/** Takes a campaign's codes back from a number on, also those that are not issued yet, until it is done, its
+ * caller is gone or their time is nearly over. Says after each batch how far it is. */
+export async function* revokeCampaign(
+  options: CampaignOptions,
+  request: By & Pick<Campaign, "tenantId" | "campaignId"> & { readonly fromNumber: number },
+  caller: Caller,
+): AsyncGenerator<{ revokedCodes: number; redeemedCodes: number; wantedCodes: number }> {
+  const { batches, now } = options;
+  const untilMs = now() + Math.min(RUN_MS_MAX, caller.remainingMs() - BATCH_MS);
+  const campaign = await get(options, request);
+  const { wanted: wantedCodes } = campaign;
+  let revokedCodes = Math.min(request.fromNumber, wantedCodes);
+  let redeemedCodes = 0;
+  // At least one message, and a batch at a time: whether there is another, the caller decides.
+  do {
+    const end = Math.min(revokedCodes + BATCH_CODES, wantedCodes);
+    const subjects = wishesOf(campaign, revokedCodes, end);
+    const states = await batches.run(() => revokeSubjects(options, subjects, request));
+    redeemedCodes += states.filter((state) => state === "redeemed").length;
+    revokedCodes = end;
+    yield { revokedCodes, redeemedCodes, wantedCodes };
+  } while (revokedCodes < wantedCodes && !caller.signal.aborted && now() < untilMs);
 }
 
 /** Lists the codes of a campaign from a number on, in order, as far as they are issued. */

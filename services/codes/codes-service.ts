@@ -21,6 +21,7 @@ import { lockCode, unlockCode } from "./locking.ts";
 import { look, redeemCode } from "./redeeming.ts";
 import { refused } from "./refusals.ts";
 import { extendCode, reverseRedemption } from "./reversing.ts";
+import { type RevokingOptions, revokeCode } from "./revoking.ts";
 import { suffixesOf } from "./subjects.ts";
 import { drawTicket } from "./ticketing.ts";
 import { type TransferOptions, transferCode } from "./transferring.ts";
@@ -37,13 +38,16 @@ const ACCESS: Access<typeof CodesService> = {
   unlockCode: ["staff", "manager", "operator"],
   reverseRedemption: ["staff", "manager", "operator"],
   extendCode: ["manager", "operator"],
+  revokeCode: ["manager", "operator"],
   transferCode: ["shopper", "operator"],
   listCodes: ["shopper", "operator"],
   listCodeEvents: ["manager", "operator"],
 };
 
 /** Makes the methods of CodesService. */
-export function codesMethods(options: TransferOptions & CounterOptions): BoundMethod[] {
+export function codesMethods(
+  options: TransferOptions & CounterOptions & RevokingOptions,
+): BoundMethod[] {
   const { store, ledger, policies, ticketKeys, now } = options;
   const counter = createCounter(options);
   const show = (record: CodeRecord) => toPickupCode(policies, record, now());
@@ -176,6 +180,15 @@ export function codesMethods(options: TransferOptions & CounterOptions): BoundMe
       }
       const answer = await extendCode(options, { ...request, tenantId, staffId, expiresAtMs });
       if (answer.kind !== "extended") {
+        throw refused(answer.kind);
+      }
+      return { code: await show(answer.record) };
+    },
+
+    revokeCode: async ({ appointmentId, reason }, { caller }) => {
+      const { tenantId, subjectId: actorId } = caller;
+      const answer = await revokeCode(options, { appointmentId, tenantId, actorId, reason });
+      if (answer.kind !== "revoked") {
         throw refused(answer.kind);
       }
       return { code: await show(answer.record) };

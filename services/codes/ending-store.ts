@@ -6,8 +6,13 @@ import { eventIdOf, type Line } from "./acts.ts";
 import { LINE_COLUMNS, lineValues } from "./line-row.ts";
 import { keysOf, STATES } from "./row.ts";
 
-/** Who did it, in a line: whoever issued the code, or this service. */
-const ACTORS = { revoked: "issuer", expired: "codes" } as const;
+/** Who ended codes, and why. */
+export interface By {
+  /** A member of staff, or a service by its name. */
+  readonly actorId: string;
+  /** May be empty. */
+  readonly reason: string;
+}
 
 /** A code that ends, or may. */
 export interface Ending {
@@ -37,12 +42,12 @@ export async function lockLive(sql: Sql, appointmentIds: readonly string[]): Pro
  * The store of such a line is the one that the code was issued for: reports count it there. */
 export function insertEndings(
   sql: Sql,
-  kind: keyof typeof ACTORS,
+  kind: "revoked" | "expired",
   endings: readonly Ending[],
-  atMs: number,
+  act: By & { readonly atMs: number },
 ): Promise<number> {
   return sql.write(`insert ignore into code_event (suffix, ${LINE_COLUMNS}) values ?`, [
-    endings.map((ending) => lineValues(lineOf(kind, ending, atMs))),
+    endings.map((ending) => lineValues(lineOf(kind, ending, act))),
   ]);
 }
 
@@ -116,15 +121,16 @@ function toEnding(row: Row): Ending {
 
 /** A code is taken back once, and its time is over once: so that is what the request is called, and the
  * line's id follows from it. */
-function lineOf(kind: keyof typeof ACTORS, ending: Ending, atMs: number): Line {
+function lineOf(
+  kind: "revoked" | "expired",
+  ending: Ending,
+  { actorId, reason, atMs }: By & { readonly atMs: number },
+): Line {
   const { appointmentId, tenantId, storeId, code, itemsLeft, expiresAtMs } = ending;
   const requestId = `${kind}/${kind === "expired" ? `${expiresAtMs}/` : ""}${appointmentId}`;
   return {
     eventId: eventIdOf(appointmentId, storeId, requestId),
     ...{ kind, appointmentId, tenantId, code, storeId, requestId, atMs },
-    staffId: ACTORS[kind],
-    items: itemsLeft,
-    ofEventId: undefined,
-    reason: "",
+    ...{ staffId: actorId, reason, items: itemsLeft, ofEventId: undefined },
   };
 }

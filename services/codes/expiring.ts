@@ -7,8 +7,9 @@
 
 import { type Database, retryTransient } from "#shared/mysql.ts";
 import { ofSuffix, type Shards } from "#shared/shards.ts";
-import { SUFFIX_DIGITS, SUFFIXES } from "#shared/suffix.ts";
+import { SUFFIXES } from "#shared/suffix.ts";
 import {
+  type By,
   dropNumbers,
   type Ending,
   insertEndings,
@@ -17,12 +18,15 @@ import {
 } from "./ending-store.ts";
 import { freedNumbersOf } from "./freeing.ts";
 import type { Policies } from "./policies.ts";
+import { inKeyOrder } from "./row.ts";
 import { type FreedNumber, putFreed } from "./space-store.ts";
 
 /** How long a code holds its number after its time. */
 export const KEPT_MS = 3_600_000;
 /** The codes of one transaction. */
 const PAGE_CODES = 250;
+/** Who ends them, in the ledger. */
+const BY_CODES: By = { actorId: "codes", reason: "" };
 
 /** What expiring needs. */
 export interface ExpiringOptions {
@@ -70,7 +74,7 @@ async function expirePage(
   // Before the transaction: a policy that must be read takes a connection of its own.
   const freed = await freedById(policies, due, now());
   // In the order of the key, as revoking and issuing take their locks.
-  const ids = due.map(({ appointmentId }) => appointmentId).sort(inKeyOrder);
+  const ids = [...inKeyOrder(due).keys()];
   return retryTransient(() =>
     database.transact(async (sql) => {
       const locked = await lockOverdue(sql, ids, beforeMs);
@@ -85,7 +89,7 @@ async function expirePage(
       if (numbers.length > 0) {
         await putFreed(sql, numbers);
       }
-      await insertEndings(sql, "expired", locked, now());
+      await insertEndings(sql, "expired", locked, { ...BY_CODES, atMs: now() });
       return locked.length;
     }),
   );
@@ -111,9 +115,4 @@ async function freedById(
     }),
   );
   return new Map(entries.flat());
-}
-
-function inKeyOrder(a: string, b: string): number {
-  const [first, second] = [a.slice(-SUFFIX_DIGITS) + a, b.slice(-SUFFIX_DIGITS) + b];
-  return first < second ? -1 : 1;
 }

@@ -130,7 +130,7 @@ test("a code that a clerk or the issuer ended in time is left alone", async () =
   await mine.issuing.revokeCodes({ revokes: [revoked] });
   await expire(mine);
   expect(await linesOf(revoked)).toEqual([
-    { kind: 5, store_id: mine.storeId, items: 1, staff_id: "issuer" },
+    { kind: 5, store_id: mine.storeId, items: 1, staff_id: "scheduling" },
   ]);
   await mine.stop();
 });

@@ -8,8 +8,9 @@ import {
 import { type BoundMethod, bind } from "#shared/handlers.ts";
 import { CODE_STATES } from "./answers.ts";
 import type { State } from "./domain.ts";
-import { type IssuingOptions, issueCodes, listStates, revokeCodes, type Wish } from "./issuing.ts";
+import { type IssuingOptions, issueCodes, type Wish } from "./issuing.ts";
 import type { Policy } from "./policy.ts";
+import { listStates, revokeCodes } from "./revoking.ts";
 import { policyFor } from "./spaces.ts";
 import type { Owner } from "./store.ts";
 import { noFreeCode, storeIdOf, termsOf } from "./terms.ts";
@@ -38,8 +39,9 @@ export function issuingService(options: IssuingOptions): BoundMethod[] {
         return { states: outcomes.map((state) => CODE_STATES[state as State]) };
       },
 
-      revokeCodes: async ({ revokes }) => {
-        const states = await revokeCodes(options, revokes.map(toOwner));
+      revokeCodes: async ({ revokes }, { caller }) => {
+        const by = { actorId: caller.subjectId, reason: "" };
+        const states = await revokeCodes(options, revokes.map(toOwner), by);
         return { states: states.map((state) => CODE_STATES[state]) };
       },
 

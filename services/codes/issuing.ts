@@ -1,18 +1,17 @@
-// Issues and revokes codes in batches, a statement per shard and round. Numbers come from a source that
-// knows which are free (allocating.ts); the table's keys judge. A row that was not written means one of
-// three things, and a reading tells which: the appointment has its code already, it was revoked before,
-// or the number is another's after all. Only the last one tries again.
+// Issues codes in batches, a statement per shard and round. Numbers come from a source that knows which are
+// free (allocating.ts); the table's keys judge. A row that was not written means one of three things, and a
+// reading tells which: the appointment has its code already, it was revoked before (revoking.ts), or the
+// number is another's after all. Only the last one tries again.
 
 import { retryTransient } from "#shared/mysql.ts";
-import { ofSuffix, type Shards } from "#shared/shards.ts";
-import { suffixAtEnd } from "#shared/suffix.ts";
+import type { Shards } from "#shared/shards.ts";
 import type { NumberSource, Space } from "./allocating.ts";
-import { type Heir, ROUNDS_MAX, type State, stateAt } from "./domain.ts";
-import { freedNumbersOf } from "./freeing.ts";
+import { ROUNDS_MAX, type State, stateAt } from "./domain.ts";
 import type { Policies } from "./policies.ts";
 import type { Policy } from "./policy.ts";
+import { inKeyOrder, ofAppointment } from "./row.ts";
 import type { Spaces } from "./spaces.ts";
-import type { CodeStore, NewCode, Owner, StateRow } from "./store.ts";
+import type { CodeStore, NewCode } from "./store.ts";
 
 /** What issuing needs. */
 export interface IssuingOptions {
@@ -36,95 +35,7 @@ export function issueCodes(
   options: IssuingOptions,
   wishes: readonly Wish[],
 ): Promise<(State | "no-free-code")[]> {
-  return options.shards.forEachShard(wishes, ofWish, (part) => issueOnShard(options, part));
-}
-
-/** Makes sure that each appointment has no live code, now and later. Returns where each stands. */
-export async function revokeCodes(
-  options: IssuingOptions,
-  owners: readonly Owner[],
-): Promise<State[]> {
-  const standings = await options.shards.forEachShard(owners, ofWish, (part) =>
-    revokeOnShard(options, part),
-  );
-  const states = await followHeirs(standings, (heirs) =>
-    revokeCodes(
-      options,
-      heirs.map(({ index, heir }) => ({ ...(owners[index] as Owner), ...heir })),
-    ),
-  );
-  return states.map(known);
-}
-
-/** Says where the codes of some appointments stand, in order; undefined where there is no row. */
-export async function listStates(
-  options: Pick<IssuingOptions, "store" | "shards" | "now">,
-  appointmentIds: readonly string[],
-): Promise<(State | undefined)[]> {
-  const { store, shards, now } = options;
-  const standings = await shards.forEachShard(appointmentIds, ofSuffix, async (part) => {
-    const rows = await store.listStates([...new Set(part)]);
-    const byId = new Map(rows.map((row) => [row.appointmentId, standingOf(row, now())]));
-    return part.map((id) => byId.get(id));
-  });
-  return followHeirs(standings, (heirs) =>
-    listStates(
-      options,
-      heirs.map(({ heir }) => heir.appointmentId),
-    ),
-  );
-}
-
-/** Where an appointment's code stands, and to whom it was given. */
-interface Standing {
-  readonly state: State;
-  readonly heir: Heir | undefined;
-}
-
-/** Asks on where codes were given away: an appointment's code is then its heir's, and what is asked or
- * taken back is that. A code goes from hand to hand so often at most; see transferring.ts. */
-async function followHeirs(
-  standings: readonly (Standing | undefined)[],
-  ask: (
-    heirs: readonly { readonly index: number; readonly heir: Heir }[],
-  ) => Promise<readonly (State | undefined)[]>,
-): Promise<(State | undefined)[]> {
-  const states = standings.map((standing) => standing?.state);
-  const heirs = standings.flatMap((standing, index) =>
-    standing?.heir ? [{ index, heir: standing.heir }] : [],
-  );
-  if (heirs.length > 0) {
-    const theirs = await ask(heirs);
-    for (const [position, { index }] of heirs.entries()) {
-      states[index] = theirs[position];
-    }
-  }
-  return states;
-}
-
-function standingOf(row: StateRow, nowMs: number): Standing {
-  return { state: stateAt(row, nowMs), heir: row.heir };
-}
-
-async function revokeOnShard(
-  { store, policies, now }: IssuingOptions,
-  part: readonly Owner[],
-): Promise<Standing[]> {
-  const byId = inKeyOrder(part);
-  const ids = [...byId.keys()];
-  const nowMs = now();
-  // The tombstones come first: after them no issue can slip in behind the update.
-  const buried = await store.insertTombstones([...byId.values()], nowMs);
-  if (buried === ids.length) {
-    return part.map(() => ({ state: "revoked", heir: undefined }));
-  }
-  // Before the transaction: a policy that must be read takes a connection of its own.
-  const tenants = new Set(part.map(({ tenantId }) => tenantId));
-  await Promise.all([...tenants].map(policies.list));
-  await store.revokeLive(ids, nowMs, (ended) => freedNumbersOf(policies, ended, nowMs));
-  const rows = await store.listStates(ids);
-  const standings = new Map(rows.map((row) => [row.appointmentId, standingOf(row, nowMs)]));
-  return part.map(({ appointmentId }) => known(standings.get(appointmentId)));
+  return options.shards.forEachShard(wishes, ofAppointment, (part) => issueOnShard(options, part));
 }
 
 /** A number that is offered to an appointment. */
@@ -256,23 +167,4 @@ function putBackUnused(
 function toNewCode({ wish, code }: Offer, issuedAtMs: number): NewCode {
   const { policy, ...rest } = wish;
   return { ...rest, code, policyVersion: policy.version, issuedAtMs };
-}
-
-/** Returns each appointment once, in the order of the primary key: batches that meet take their locks
- * in one order and do not deadlock. */
-function inKeyOrder<Item extends Owner>(items: readonly Item[]): Map<string, Item> {
-  const byId = new Map(items.map((item) => [item.appointmentId, item]));
-  const order = (id: string) => suffixAtEnd(id) + id;
-  return new Map([...byId].sort(([a], [b]) => (order(a) < order(b) ? -1 : 1)));
-}
-
-function ofWish({ appointmentId }: Owner): bigint {
-  return ofSuffix(appointmentId);
-}
-
-function known<Value>(value: Value | undefined): Value {
-  if (value === undefined) {
-    throw new Error("a row that was just written is not there: was its vschema changed?");
-  }
-  return value;
 }

@@ -73,7 +73,7 @@ test("each outcome is told in a sentence, with the code where it is this store's
   ]);
   expect(await redeem(taken.code)).toEqual([
     REVOKED,
-    "It was taken back. Do not hand over: what it was for was cancelled.",
+    "It was taken back just now. Do not hand over: a manager can see why.",
     taken.appointmentId,
   ]);
   expect(await redeem(early.code)).toEqual([

@@ -68,6 +68,11 @@ const REFUSALS = {
     "NOT_LIVE",
     "the code is not live: it was redeemed, taken back or given away, or its time is over",
   ],
+  redeemed: [
+    Code.FailedPrecondition,
+    "ALREADY_REDEEMED",
+    "the code was redeemed: reverse the redemption first, then take the code back",
+  ],
   locked: [
     Code.FailedPrecondition,
     "LOCKED",

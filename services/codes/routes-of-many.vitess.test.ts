@@ -43,6 +43,7 @@ const ending = (appointmentId: string): Ending => ({
 });
 const place = { endsAtMs: 1, tenantId: "routes", code: "12345600" };
 const count = { tenantId: "routes", symbols: 8, live: 1 };
+const act = { actorId: "routes", reason: "", atMs: 1 };
 
 const OF_SUFFIXES: Record<string, (suffix: string, other: string) => Promise<unknown>> = {
   listSubjects: (suffix, other) => subjects.listSubjects(ids(suffix, other)),
@@ -51,7 +52,7 @@ const OF_SUFFIXES: Record<string, (suffix: string, other: string) => Promise<unk
   lockOverdue: (suffix, other) => lockOverdue(sql, ids(suffix, other), 1),
   dropNumbers: (suffix, other) => dropNumbers(sql, ids(suffix, other)),
   insertEndings: (suffix, other) =>
-    insertEndings(sql, "expired", ids(suffix, other).map(ending), 1),
+    insertEndings(sql, "expired", ids(suffix, other).map(ending), act),
   countPage: (suffix) => densities.countPage(suffix, undefined),
   "countPage, the next": (suffix) => densities.countPage(suffix, place),
   findPageEnd: (suffix) => densities.findPageEnd(suffix, place),

@@ -47,11 +47,12 @@ const newCode = (suffix: string) => ({
   opensAtMs: undefined,
   expiresAtMs: 2,
 });
+const act = { actorId: "routes", reason: "", atMs: 1 };
 const STATEMENTS: Record<keyof CodeStore, (suffix: string, other: string) => Promise<unknown>> = {
   insertCodes: (suffix, other) => store.insertCodes([newCode(suffix), newCode(other)]),
   insertTombstones: (suffix, other) => store.insertTombstones([owner(suffix), owner(other)], 1),
   revokeLive: (suffix, other) =>
-    store.revokeLive([uniqueAppointment(suffix), uniqueAppointment(other)], 1, async () => []),
+    store.revokeLive([uniqueAppointment(suffix), uniqueAppointment(other)], act, async () => []),
   listStates: (suffix, other) =>
     store.listStates([uniqueAppointment(suffix), uniqueAppointment(other)]),
   countLive: (suffix) => store.countLive(suffix, "routes"),

@@ -2,6 +2,7 @@
 // know of the code in it.
 
 import { idValue, type Value } from "#shared/mysql.ts";
+import { ofSuffix } from "#shared/shards.ts";
 import { suffixAtEnd } from "#shared/suffix.ts";
 import type { CodeRecord, Heir, Receipt, StoredState } from "./domain.ts";
 
@@ -85,6 +86,21 @@ export function changingValues(record: CodeRecord): Value[] {
 /** The primary keys of some appointments' rows, for an IN over suffix and appointment. */
 export function keysOf(appointmentIds: readonly string[]): Value[] {
   return appointmentIds.map((id) => [suffixAtEnd(id), id]);
+}
+
+/** Computes the keyspace id of an appointment's row. */
+export function ofAppointment({ appointmentId }: { readonly appointmentId: string }): bigint {
+  return ofSuffix(appointmentId);
+}
+
+/** Returns each appointment once, in the order of the primary key: batches that meet take their locks
+ * in one order and do not deadlock. */
+export function inKeyOrder<Item extends { readonly appointmentId: string }>(
+  items: readonly Item[],
+): Map<string, Item> {
+  const byId = new Map(items.map((item) => [item.appointmentId, item]));
+  const order = (id: string) => suffixAtEnd(id) + id;
+  return new Map([...byId].sort(([a], [b]) => (order(a) < order(b) ? -1 : 1)));
 }
 
 /** Reads the state of a row. */

@@ -232,6 +232,7 @@ const ALLOWED: Record<keyof typeof CodesService.method, Role[]> = {
   unlockCode: COUNTER,
   reverseRedemption: COUNTER,
   extendCode: ["manager", "operator"],
+  revokeCode: ["manager", "operator"],
   transferCode: ["shopper", "operator"],
   listCodes: ["shopper", "operator"],
   listCodeEvents: ["manager", "operator"],
@@ -260,6 +261,7 @@ test.each<Role>(["anonymous", "shopper", "staff", "manager", "operator", "servic
         }),
       extendCode: () =>
         client.extendCode({ appointmentId, expireTime: toTimestamp(Date.now() + 9000), requestId }),
+      revokeCode: () => client.revokeCode({ appointmentId, reason: "x" }),
       transferCode: () => client.transferCode({ appointmentId, toShopperId: "bob", requestId }),
       listCodes: () => client.listCodes({}),
       listCodeEvents: () => client.listCodeEvents({ appointmentId }),

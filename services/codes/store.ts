@@ -10,7 +10,7 @@
 import { type Database, idValue, retryTransient, type Value } from "#shared/mysql.ts";
 import { suffixAtEnd } from "#shared/suffix.ts";
 import type { CodeRecord, Heir, StoredState } from "./domain.ts";
-import { insertEndings, lockLive } from "./ending-store.ts";
+import { type By, insertEndings, lockLive } from "./ending-store.ts";
 import type { EndedCode } from "./freeing.ts";
 import { COLUMNS, keysOf, type Row, STATES, stateOf, toHeir, toNumber, toRecord } from "./row.ts";
 import { type FreedNumber, putFreed } from "./space-store.ts";
@@ -112,7 +112,7 @@ export function createStore(database: Pick<Database, "select" | "write" | "trans
      * tells of codes that ended. One shard. */
     revokeLive: (
       appointmentIds: readonly string[],
-      revokedAtMs: number,
+      act: By & { readonly atMs: number },
       freedOf: (ended: readonly EndedCode[]) => Promise<readonly FreedNumber[]>,
     ): Promise<void> =>
       retryTransient(() =>
@@ -123,9 +123,9 @@ export function createStore(database: Pick<Database, "select" | "write" | "trans
             await sql.write(
               `update pickup_code set state = ?, active_code = null, revoked_at_ms = ?
                where (suffix, appointment_id) in (?) and state = ?`,
-              [STATES.revoked, revokedAtMs, keysOf(ids), STATES.live],
+              [STATES.revoked, act.atMs, keysOf(ids), STATES.live],
             );
-            await insertEndings(sql, "revoked", live, revokedAtMs);
+            await insertEndings(sql, "revoked", live, act);
             const held = live.filter(({ isHeld }) => isHeld);
             if (held.length > 0) {
               await putFreed(sql, await freedOf(held));

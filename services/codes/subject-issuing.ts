@@ -61,7 +61,7 @@ export async function issueSubjects(
     options,
     named.flatMap(({ ids }) => ids.slice(isLookedUp ? 0 : 1)),
   );
-  const placed = named.map((one) => ({ ...one, id: placeOf(one, found) }));
+  const placed = named.map((one) => ({ ...one, id: placeOf(one.ids, found) }));
   const reused = findReused(placed, found);
   if (reused !== undefined) {
     return { kind: "reused", index: reused };
@@ -99,7 +99,8 @@ export async function findRows(
   return new Map(rows.flatMap((row) => (row ? [[row.appointmentId, row]] : [])));
 }
 
-function placeOf({ ids }: Named, found: ReadonlyMap<string, SubjectRow>): string {
+/** Returns the id under which a subject has its code, or else would get it. */
+export function placeOf(ids: readonly string[], found: ReadonlyMap<string, SubjectRow>): string {
   return ids.find((id) => found.has(id)) ?? (ids[0] as string);
 }
 

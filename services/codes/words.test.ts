@@ -39,8 +39,11 @@ test.each<[string, Told, string]>([
   ],
   [
     "revoked",
-    { kind: "revoked", record: makeRecord({ state: "revoked" }) },
-    "It was taken back. Do not hand over: what it was for was cancelled.",
+    {
+      kind: "revoked",
+      record: makeRecord({ state: "revoked", revokedAtMs: NOW - 5 * MINUTE_MS }),
+    },
+    "It was taken back 5 minutes ago. Do not hand over: a manager can see why.",
   ],
   [
     "given away",

@@ -71,7 +71,7 @@ function refusalWords(refusal: Told, asking: Asking, nowMs: number): string {
     case "revoked":
       return refusal.record.heir
         ? `It was given to someone else ${ago(nowMs - (refusal.record.revokedAtMs ?? nowMs))}, who has a code of their own. Do not hand over: ask for that code.`
-        : "It was taken back. Do not hand over: what it was for was cancelled.";
+        : `It was taken back ${ago(nowMs - (refusal.record.revokedAtMs ?? nowMs))}. Do not hand over: a manager can see why.`;
     case "not-yet":
       return `Its time begins in ${span((refusal.record.opensAtMs ?? nowMs) - nowMs)}. Do not hand over yet: ask them to come back then.`;
     case "locked":

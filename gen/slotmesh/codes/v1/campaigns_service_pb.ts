@@ -17,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file slotmesh/codes/v1/campaigns_service.proto.
  */
 export const file_slotmesh_codes_v1_campaigns_service: GenFile = /*@__PURE__*/
-  fileDesc("CilzbG90bWVzaC9jb2Rlcy92MS9jYW1wYWlnbnNfc2VydmljZS5wcm90bxIRc2xvdG1lc2guY29kZXMudjEi2gEKC1N1YmplY3RDb2RlEhgKB3N1YmplY3QYASABKAlCB7pIBHICGEASGwoKc2hvcHBlcl9pZBgCIAEoCUIHukgEcgIYQBIfCg5hcHBvaW50bWVudF9pZBgDIAEoCUIHukgEcgIYIhIVCgRjb2RlGAQgASgJQge6SARyAhgoEisKBXN0YXRlGAUgASgOMhwuc2xvdG1lc2guY29kZXMudjEuQ29kZVN0YXRlEi8KC2V4cGlyZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKzAwoYSXNzdWVTdWJqZWN0Q29kZXNSZXF1ZXN0EhoKCXRlbmFudF9pZBgBIAEoCUIHukgEcgIYIBJOCgZpc3N1ZXMYAiADKAsyMS5zbG90bWVzaC5jb2Rlcy52MS5Jc3N1ZVN1YmplY3RDb2Rlc1JlcXVlc3QuSXNzdWVCC7pICJIBBQgBEOgHGqoCCgVJc3N1ZRIwCgdzdWJqZWN0GAEgASgJQh+6SBzIAQFyFxhAMhNeW15ceDAwLVx4MWZceDdmXSskEjAKCnNob3BwZXJfaWQYAiABKAlCHLpIGXIXGEAyE15bXlx4MDAtXHgxZlx4N2ZdKiQSKQoIc3RvcmVfaWQYAyABKAlCF7pIFMgBAXIPMg1eWzAtOV17MSwxOX0kEhcKBWdvb2RzGAQgASgJQgi6SAVyAxjIARIZCgVpdGVtcxgFIAEoBUIKukgHGgUY6AcoABItCglvcGVuX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2V4cGlyZV90aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJVChlJc3N1ZVN1YmplY3RDb2Rlc1Jlc3BvbnNlEjgKBWNvZGVzGAEgAygLMh4uc2xvdG1lc2guY29kZXMudjEuU3ViamVjdENvZGVCCbpIBpIBAxDoByKrAwoSUnVuQ2FtcGFpZ25SZXF1ZXN0EhoKCXRlbmFudF9pZBgBIAEoCUIHukgEcgIYIBJACgtjYW1wYWlnbl9pZBgCIAEoCUIrukgoyAEBciMyIV5bQS1aYS16MC05XVtBLVphLXowLTkuXy1dezAsNDl9JBIhCgx3YW50ZWRfY29kZXMYAyABKAVCC7pICBoGGMCEPSgBEikKCHN0b3JlX2lkGAQgASgJQhe6SBTIAQFyDzINXlswLTldezEsMTl9JBIXCgVnb29kcxgFIAEoCUIIukgFcgMYyAESGQoFaXRlbXMYBiABKAVCCrpIBxoFGOgHKAASLQoJb3Blbl90aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtleHBpcmVfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASVQoQc2hvcHBlcl90ZW1wbGF0ZRgJIAEoCUI7ukg4cjYYPDIyXig/Oltee31ceDAwLVx4MWZceDdmXSpce25cfVtee31ceDAwLVx4MWZceDdmXSopPyQiWwoTUnVuQ2FtcGFpZ25SZXNwb25zZRIhCgxpc3N1ZWRfY29kZXMYASABKAVCC7pICBoGGMCEPSgAEiEKDHdhbnRlZF9jb2RlcxgCIAEoBUILukgIGgYYwIQ9KAEitAEKGExpc3RDYW1wYWlnbkNvZGVzUmVxdWVzdBIaCgl0ZW5hbnRfaWQYASABKAlCB7pIBHICGCASQAoLY2FtcGFpZ25faWQYAiABKAlCK7pIKMgBAXIjMiFeW0EtWmEtejAtOV1bQS1aYS16MC05Ll8tXXswLDQ5fSQSHQoJcGFnZV9zaXplGAMgASgFQgq6SAcaBRjoBygAEhsKCnBhZ2VfdG9rZW4YBCABKAlCB7pIBHICGBAivQEKGUxpc3RDYW1wYWlnbkNvZGVzUmVzcG9uc2USOAoFY29kZXMYASADKAsyHi5zbG90bWVzaC5jb2Rlcy52MS5TdWJqZWN0Q29kZUIJukgGkgEDEOgHEiAKD25leHRfcGFnZV90b2tlbhgCIAEoCUIHukgEcgIYEBIhCgxpc3N1ZWRfY29kZXMYAyABKAVCC7pICBoGGMCEPSgAEiEKDHdhbnRlZF9jb2RlcxgEIAEoBUILukgIGgYYwIQ9KAEy4QIKEENhbXBhaWduc1NlcnZpY2UScwoRSXNzdWVTdWJqZWN0Q29kZXMSKy5zbG90bWVzaC5jb2Rlcy52MS5Jc3N1ZVN1YmplY3RDb2Rlc1JlcXVlc3QaLC5zbG90bWVzaC5jb2Rlcy52MS5Jc3N1ZVN1YmplY3RDb2Rlc1Jlc3BvbnNlIgOQAgISYwoLUnVuQ2FtcGFpZ24SJS5zbG90bWVzaC5jb2Rlcy52MS5SdW5DYW1wYWlnblJlcXVlc3QaJi5zbG90bWVzaC5jb2Rlcy52MS5SdW5DYW1wYWlnblJlc3BvbnNlIgOQAgIwARJzChFMaXN0Q2FtcGFpZ25Db2RlcxIrLnNsb3RtZXNoLmNvZGVzLnYxLkxpc3RDYW1wYWlnbkNvZGVzUmVxdWVzdBosLnNsb3RtZXNoLmNvZGVzLnYxLkxpc3RDYW1wYWlnbkNvZGVzUmVzcG9uc2UiA5ACAWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_slotmesh_codes_v1_code]);
+  fileDesc("CilzbG90bWVzaC9jb2Rlcy92MS9jYW1wYWlnbnNfc2VydmljZS5wcm90bxIRc2xvdG1lc2guY29kZXMudjEi2gEKC1N1YmplY3RDb2RlEhgKB3N1YmplY3QYASABKAlCB7pIBHICGEASGwoKc2hvcHBlcl9pZBgCIAEoCUIHukgEcgIYQBIfCg5hcHBvaW50bWVudF9pZBgDIAEoCUIHukgEcgIYIhIVCgRjb2RlGAQgASgJQge6SARyAhgoEisKBXN0YXRlGAUgASgOMhwuc2xvdG1lc2guY29kZXMudjEuQ29kZVN0YXRlEi8KC2V4cGlyZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKzAwoYSXNzdWVTdWJqZWN0Q29kZXNSZXF1ZXN0EhoKCXRlbmFudF9pZBgBIAEoCUIHukgEcgIYIBJOCgZpc3N1ZXMYAiADKAsyMS5zbG90bWVzaC5jb2Rlcy52MS5Jc3N1ZVN1YmplY3RDb2Rlc1JlcXVlc3QuSXNzdWVCC7pICJIBBQgBEOgHGqoCCgVJc3N1ZRIwCgdzdWJqZWN0GAEgASgJQh+6SBzIAQFyFxhAMhNeW15ceDAwLVx4MWZceDdmXSskEjAKCnNob3BwZXJfaWQYAiABKAlCHLpIGXIXGEAyE15bXlx4MDAtXHgxZlx4N2ZdKiQSKQoIc3RvcmVfaWQYAyABKAlCF7pIFMgBAXIPMg1eWzAtOV17MSwxOX0kEhcKBWdvb2RzGAQgASgJQgi6SAVyAxjIARIZCgVpdGVtcxgFIAEoBUIKukgHGgUY6AcoABItCglvcGVuX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2V4cGlyZV90aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJVChlJc3N1ZVN1YmplY3RDb2Rlc1Jlc3BvbnNlEjgKBWNvZGVzGAEgAygLMh4uc2xvdG1lc2guY29kZXMudjEuU3ViamVjdENvZGVCCbpIBpIBAxDoByKVAgoZUmV2b2tlU3ViamVjdENvZGVzUmVxdWVzdBIaCgl0ZW5hbnRfaWQYASABKAlCB7pIBHICGCASUQoHcmV2b2tlcxgCIAMoCzIzLnNsb3RtZXNoLmNvZGVzLnYxLlJldm9rZVN1YmplY3RDb2Rlc1JlcXVlc3QuUmV2b2tlQgu6SAiSAQUIARDoBxIbCgZyZWFzb24YAyABKAlCC7pICMgBAXIDGMgBGmwKBlJldm9rZRIwCgdzdWJqZWN0GAEgASgJQh+6SBzIAQFyFxhAMhNeW15ceDAwLVx4MWZceDdmXSskEjAKCnNob3BwZXJfaWQYAiABKAlCHLpIGXIXGEAyE15bXlx4MDAtXHgxZlx4N2ZdKiQiVQoaUmV2b2tlU3ViamVjdENvZGVzUmVzcG9uc2USNwoGc3RhdGVzGAEgAygOMhwuc2xvdG1lc2guY29kZXMudjEuQ29kZVN0YXRlQgm6SAaSAQMQ6AciqwMKElJ1bkNhbXBhaWduUmVxdWVzdBIaCgl0ZW5hbnRfaWQYASABKAlCB7pIBHICGCASQAoLY2FtcGFpZ25faWQYAiABKAlCK7pIKMgBAXIjMiFeW0EtWmEtejAtOV1bQS1aYS16MC05Ll8tXXswLDQ5fSQSIQoMd2FudGVkX2NvZGVzGAMgASgFQgu6SAgaBhjAhD0oARIpCghzdG9yZV9pZBgEIAEoCUIXukgUyAEBcg8yDV5bMC05XXsxLDE5fSQSFwoFZ29vZHMYBSABKAlCCLpIBXIDGMgBEhkKBWl0ZW1zGAYgASgFQgq6SAcaBRjoBygAEi0KCW9wZW5fdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZXhwaXJlX3RpbWUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wElUKEHNob3BwZXJfdGVtcGxhdGUYCSABKAlCO7pIOHI2GDwyMl4oPzpbXnt9XHgwMC1ceDFmXHg3Zl0qXHtuXH1bXnt9XHgwMC1ceDFmXHg3Zl0qKT8kIlsKE1J1bkNhbXBhaWduUmVzcG9uc2USIQoMaXNzdWVkX2NvZGVzGAEgASgFQgu6SAgaBhjAhD0oABIhCgx3YW50ZWRfY29kZXMYAiABKAVCC7pICBoGGMCEPSgBIrQBChVSZXZva2VDYW1wYWlnblJlcXVlc3QSGgoJdGVuYW50X2lkGAEgASgJQge6SARyAhggEkAKC2NhbXBhaWduX2lkGAIgASgJQiu6SCjIAQFyIzIhXltBLVphLXowLTldW0EtWmEtejAtOS5fLV17MCw0OX0kEhsKBnJlYXNvbhgDIAEoCUILukgIyAEBcgMYyAESIAoLZnJvbV9udW1iZXIYBCABKAVCC7pICBoGGMCEPSgAIoQBChZSZXZva2VDYW1wYWlnblJlc3BvbnNlEiIKDXJldm9rZWRfY29kZXMYASABKAVCC7pICBoGGMCEPSgAEiMKDnJlZGVlbWVkX2NvZGVzGAIgASgFQgu6SAgaBhjAhD0oABIhCgx3YW50ZWRfY29kZXMYAyABKAVCC7pICBoGGMCEPSgBIrQBChhMaXN0Q2FtcGFpZ25Db2Rlc1JlcXVlc3QSGgoJdGVuYW50X2lkGAEgASgJQge6SARyAhggEkAKC2NhbXBhaWduX2lkGAIgASgJQiu6SCjIAQFyIzIhXltBLVphLXowLTldW0EtWmEtejAtOS5fLV17MCw0OX0kEh0KCXBhZ2Vfc2l6ZRgDIAEoBUIKukgHGgUY6AcoABIbCgpwYWdlX3Rva2VuGAQgASgJQge6SARyAhgQIr0BChlMaXN0Q2FtcGFpZ25Db2Rlc1Jlc3BvbnNlEjgKBWNvZGVzGAEgAygLMh4uc2xvdG1lc2guY29kZXMudjEuU3ViamVjdENvZGVCCbpIBpIBAxDoBxIgCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAlCB7pIBHICGBASIQoMaXNzdWVkX2NvZGVzGAMgASgFQgu6SAgaBhjAhD0oABIhCgx3YW50ZWRfY29kZXMYBCABKAVCC7pICBoGGMCEPSgBMscEChBDYW1wYWlnbnNTZXJ2aWNlEnMKEUlzc3VlU3ViamVjdENvZGVzEisuc2xvdG1lc2guY29kZXMudjEuSXNzdWVTdWJqZWN0Q29kZXNSZXF1ZXN0Giwuc2xvdG1lc2guY29kZXMudjEuSXNzdWVTdWJqZWN0Q29kZXNSZXNwb25zZSIDkAICEnYKElJldm9rZVN1YmplY3RDb2RlcxIsLnNsb3RtZXNoLmNvZGVzLnYxLlJldm9rZVN1YmplY3RDb2Rlc1JlcXVlc3QaLS5zbG90bWVzaC5jb2Rlcy52MS5SZXZva2VTdWJqZWN0Q29kZXNSZXNwb25zZSIDkAICEmMKC1J1bkNhbXBhaWduEiUuc2xvdG1lc2guY29kZXMudjEuUnVuQ2FtcGFpZ25SZXF1ZXN0GiYuc2xvdG1lc2guY29kZXMudjEuUnVuQ2FtcGFpZ25SZXNwb25zZSIDkAICMAESbAoOUmV2b2tlQ2FtcGFpZ24SKC5zbG90bWVzaC5jb2Rlcy52MS5SZXZva2VDYW1wYWlnblJlcXVlc3QaKS5zbG90bWVzaC5jb2Rlcy52MS5SZXZva2VDYW1wYWlnblJlc3BvbnNlIgOQAgIwARJzChFMaXN0Q2FtcGFpZ25Db2RlcxIrLnNsb3RtZXNoLmNvZGVzLnYxLkxpc3RDYW1wYWlnbkNvZGVzUmVxdWVzdBosLnNsb3RtZXNoLmNvZGVzLnYxLkxpc3RDYW1wYWlnbkNvZGVzUmVzcG9uc2UiA5ACAWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_slotmesh_codes_v1_code]);
 
 /**
  * The code of a subject.
@@ -188,6 +188,90 @@ export const IssueSubjectCodesResponseSchema: GenMessage<IssueSubjectCodesRespon
   messageDesc(file_slotmesh_codes_v1_campaigns_service, 2);
 
 /**
+ * Asks to take codes back.
+ *
+ * @generated from message slotmesh.codes.v1.RevokeSubjectCodesRequest
+ */
+export type RevokeSubjectCodesRequest = Message<"slotmesh.codes.v1.RevokeSubjectCodesRequest"> & {
+  /**
+   * The tenant. Empty: the operator's own; a service must name it.
+   *
+   * @generated from field: string tenant_id = 1;
+   */
+  tenantId: string;
+
+  /**
+   * The subjects: 1 to 1,000.
+   *
+   * @generated from field: repeated slotmesh.codes.v1.RevokeSubjectCodesRequest.Revoke revokes = 2;
+   */
+  revokes: RevokeSubjectCodesRequest_Revoke[];
+
+  /**
+   * Why.
+   *
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message slotmesh.codes.v1.RevokeSubjectCodesRequest.
+ * Use `create(RevokeSubjectCodesRequestSchema)` to create a new message.
+ */
+export const RevokeSubjectCodesRequestSchema: GenMessage<RevokeSubjectCodesRequest> = /*@__PURE__*/
+  messageDesc(file_slotmesh_codes_v1_campaigns_service, 3);
+
+/**
+ * One subject.
+ *
+ * @generated from message slotmesh.codes.v1.RevokeSubjectCodesRequest.Revoke
+ */
+export type RevokeSubjectCodesRequest_Revoke = Message<"slotmesh.codes.v1.RevokeSubjectCodesRequest.Revoke"> & {
+  /**
+   * What the issuer calls it.
+   *
+   * @generated from field: string subject = 1;
+   */
+  subject: string;
+
+  /**
+   * Whose it is, as it was issued. Empty: nobody's in particular.
+   *
+   * @generated from field: string shopper_id = 2;
+   */
+  shopperId: string;
+};
+
+/**
+ * Describes the message slotmesh.codes.v1.RevokeSubjectCodesRequest.Revoke.
+ * Use `create(RevokeSubjectCodesRequest_RevokeSchema)` to create a new message.
+ */
+export const RevokeSubjectCodesRequest_RevokeSchema: GenMessage<RevokeSubjectCodesRequest_Revoke> = /*@__PURE__*/
+  messageDesc(file_slotmesh_codes_v1_campaigns_service, 3, 0);
+
+/**
+ * No subject has a live code.
+ *
+ * @generated from message slotmesh.codes.v1.RevokeSubjectCodesResponse
+ */
+export type RevokeSubjectCodesResponse = Message<"slotmesh.codes.v1.RevokeSubjectCodesResponse"> & {
+  /**
+   * Where each code stands, in the order of the request.
+   *
+   * @generated from field: repeated slotmesh.codes.v1.CodeState states = 1;
+   */
+  states: CodeState[];
+};
+
+/**
+ * Describes the message slotmesh.codes.v1.RevokeSubjectCodesResponse.
+ * Use `create(RevokeSubjectCodesResponseSchema)` to create a new message.
+ */
+export const RevokeSubjectCodesResponseSchema: GenMessage<RevokeSubjectCodesResponse> = /*@__PURE__*/
+  messageDesc(file_slotmesh_codes_v1_campaigns_service, 4);
+
+/**
  * Asks to begin a campaign, or to go on with it.
  *
  * @generated from message slotmesh.codes.v1.RunCampaignRequest
@@ -263,7 +347,7 @@ export type RunCampaignRequest = Message<"slotmesh.codes.v1.RunCampaignRequest">
  * Use `create(RunCampaignRequestSchema)` to create a new message.
  */
 export const RunCampaignRequestSchema: GenMessage<RunCampaignRequest> = /*@__PURE__*/
-  messageDesc(file_slotmesh_codes_v1_campaigns_service, 3);
+  messageDesc(file_slotmesh_codes_v1_campaigns_service, 5);
 
 /**
  * How far a campaign is.
@@ -291,7 +375,84 @@ export type RunCampaignResponse = Message<"slotmesh.codes.v1.RunCampaignResponse
  * Use `create(RunCampaignResponseSchema)` to create a new message.
  */
 export const RunCampaignResponseSchema: GenMessage<RunCampaignResponse> = /*@__PURE__*/
-  messageDesc(file_slotmesh_codes_v1_campaigns_service, 4);
+  messageDesc(file_slotmesh_codes_v1_campaigns_service, 6);
+
+/**
+ * Asks to take a campaign's codes back.
+ *
+ * @generated from message slotmesh.codes.v1.RevokeCampaignRequest
+ */
+export type RevokeCampaignRequest = Message<"slotmesh.codes.v1.RevokeCampaignRequest"> & {
+  /**
+   * The tenant. Empty: the operator's own; a service must name it.
+   *
+   * @generated from field: string tenant_id = 1;
+   */
+  tenantId: string;
+
+  /**
+   * The campaign.
+   *
+   * @generated from field: string campaign_id = 2;
+   */
+  campaignId: string;
+
+  /**
+   * Why.
+   *
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+
+  /**
+   * The number to begin at: the revoked_codes that the call before said last. 0: the first.
+   *
+   * @generated from field: int32 from_number = 4;
+   */
+  fromNumber: number;
+};
+
+/**
+ * Describes the message slotmesh.codes.v1.RevokeCampaignRequest.
+ * Use `create(RevokeCampaignRequestSchema)` to create a new message.
+ */
+export const RevokeCampaignRequestSchema: GenMessage<RevokeCampaignRequest> = /*@__PURE__*/
+  messageDesc(file_slotmesh_codes_v1_campaigns_service, 7);
+
+/**
+ * How far it is.
+ *
+ * @generated from message slotmesh.codes.v1.RevokeCampaignResponse
+ */
+export type RevokeCampaignResponse = Message<"slotmesh.codes.v1.RevokeCampaignResponse"> & {
+  /**
+   * The codes of the numbers up to here are dead, or were redeemed before.
+   *
+   * @generated from field: int32 revoked_codes = 1;
+   */
+  revokedCodes: number;
+
+  /**
+   * How many of them were redeemed before, in this call.
+   *
+   * @generated from field: int32 redeemed_codes = 2;
+   */
+  redeemedCodes: number;
+
+  /**
+   * How many the campaign has, or was to have. It is done when revoked_codes is as much.
+   *
+   * @generated from field: int32 wanted_codes = 3;
+   */
+  wantedCodes: number;
+};
+
+/**
+ * Describes the message slotmesh.codes.v1.RevokeCampaignResponse.
+ * Use `create(RevokeCampaignResponseSchema)` to create a new message.
+ */
+export const RevokeCampaignResponseSchema: GenMessage<RevokeCampaignResponse> = /*@__PURE__*/
+  messageDesc(file_slotmesh_codes_v1_campaigns_service, 8);
 
 /**
  * Asks for a campaign's codes.
@@ -333,7 +494,7 @@ export type ListCampaignCodesRequest = Message<"slotmesh.codes.v1.ListCampaignCo
  * Use `create(ListCampaignCodesRequestSchema)` to create a new message.
  */
 export const ListCampaignCodesRequestSchema: GenMessage<ListCampaignCodesRequest> = /*@__PURE__*/
-  messageDesc(file_slotmesh_codes_v1_campaigns_service, 5);
+  messageDesc(file_slotmesh_codes_v1_campaigns_service, 9);
 
 /**
  * A page of a campaign's codes.
@@ -375,7 +536,7 @@ export type ListCampaignCodesResponse = Message<"slotmesh.codes.v1.ListCampaignC
  * Use `create(ListCampaignCodesResponseSchema)` to create a new message.
  */
 export const ListCampaignCodesResponseSchema: GenMessage<ListCampaignCodesResponse> = /*@__PURE__*/
-  messageDesc(file_slotmesh_codes_v1_campaigns_service, 6);
+  messageDesc(file_slotmesh_codes_v1_campaigns_service, 10);
 
 /**
  * Issues codes for subjects, one by one or a million at once. A subject is what its issuer calls it, and the
@@ -401,6 +562,21 @@ export const CampaignsService: GenService<{
     output: typeof IssueSubjectCodesResponseSchema;
   },
   /**
+   * Takes the codes of some subjects back for good, with a reason, and says where each stands: REVOKED, or
+   * REDEEMED if that came first. What has none yet never gets one. A code that was given to someone else
+   * dies with them.
+   *
+   * Returns INVALID_ARGUMENT, reason MALFORMED_TENANT; UNAVAILABLE if the outcome of a shard is not known:
+   * call again with the same batch.
+   *
+   * @generated from rpc slotmesh.codes.v1.CampaignsService.RevokeSubjectCodes
+   */
+  revokeSubjectCodes: {
+    methodKind: "unary";
+    input: typeof RevokeSubjectCodesRequestSchema;
+    output: typeof RevokeSubjectCodesResponseSchema;
+  },
+  /**
    * Issues a campaign's codes, those of the subjects "<campaign_id>/0", "<campaign_id>/1" and so on, and
    * says after each thousand how far it is. Ends by itself after some minutes, done or not: call again with
    * the same request, and it goes on from where it is. So it does after a failure, in another process, and
@@ -415,6 +591,20 @@ export const CampaignsService: GenService<{
     methodKind: "server_streaming";
     input: typeof RunCampaignRequestSchema;
     output: typeof RunCampaignResponseSchema;
+  },
+  /**
+   * Takes all codes of a campaign back as RevokeSubjectCodes does, those that are not issued yet as well,
+   * and says after each thousand how far it is. Ends by itself after some minutes, done or not: call again
+   * with the last number that it said.
+   *
+   * Returns NOT_FOUND if the tenant has no such campaign; else as RevokeSubjectCodes.
+   *
+   * @generated from rpc slotmesh.codes.v1.CampaignsService.RevokeCampaign
+   */
+  revokeCampaign: {
+    methodKind: "server_streaming";
+    input: typeof RevokeCampaignRequestSchema;
+    output: typeof RevokeCampaignResponseSchema;
   },
   /**
    * Lists the codes that a campaign has issued so far, in the order of their numbers: for printing.

@@ -354,7 +354,7 @@ export const CodeState = {
   REDEEMED: 2,
 
   /**
-   * Was taken back, with its appointment. Final.
+   * Was taken back, or given to someone else. Final.
    *
    * @generated from enum value: CODE_STATE_REVOKED = 3;
    */
