@@ -7,12 +7,13 @@
 // other processes disturb far less than they disturb wall time.
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { randomInt } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { randomBytes, randomInt } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { type ClientHttp2Session, connect as connectHttp2 } from "node:http2";
 import { connect } from "node:net";
-import { loadavg } from "node:os";
+import { loadavg, tmpdir } from "node:os";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { create, toBinary, toJsonString } from "@bufbuild/protobuf";
 import { HealthCheckRequestSchema } from "#gen/grpc/health/v1/health_pb.ts";
@@ -92,10 +93,12 @@ async function measure(): Promise<void> {
   const inFlight = Number(values["in-flight"]);
   const service = await startSelf("grpc");
   const bare = await startSelf("bare");
+  const keyDir = mkdtempSync(join(tmpdir(), "slotmesh-bench-"));
+  writeFileSync(join(keyDir, "mesh.key"), randomBytes(32).toString("hex"));
   const gateways = await Promise.all(
     ["", ...values.node].map(async (flag) => ({
       flag,
-      server: await startGateway(service.port, flag),
+      server: await startGateway(service.port, keyDir, flag),
     })),
   );
   try {
@@ -118,6 +121,7 @@ async function measure(): Promise<void> {
   } finally {
     const servers = [service, bare, ...gateways.map(({ server }) => server)];
     await Promise.all(servers.map((server) => server.stop()));
+    rmSync(keyDir, { recursive: true });
   }
 }
 
@@ -321,7 +325,7 @@ function startSelf(what: string): Promise<Server> {
   return start([import.meta.filename, "--serve", what, "--port", String(port)], {}, port);
 }
 
-function startGateway(servicePort: number, flag: string): Promise<Server> {
+function startGateway(servicePort: number, keyDir: string, flag: string): Promise<Server> {
   const port = randomInt(20_000, 32_000);
   const address = `127.0.0.1:${servicePort}`;
   const profile = values.profile ? ["--cpu-prof", `--cpu-prof-dir=${values.profile}`] : [];
@@ -333,7 +337,7 @@ function startGateway(servicePort: number, flag: string): Promise<Server> {
     ],
     {
       SLOTMESH_GATEWAY_PORT: String(port),
-      SLOTMESH_KEY_DIR: "/nowhere",
+      SLOTMESH_KEY_DIR: keyDir,
       SLOTMESH_IDENTITY_ADDRESS: address,
       SLOTMESH_INVENTORY_ADDRESS: address,
       SLOTMESH_SCHEDULING_ADDRESS: address,

@@ -52,6 +52,7 @@ beforeEach(async () => {
       upstreams: new Map([[SchedulingService, quiet]]),
       reads: { read: (_, ask) => ask(), writtenOf: () => undefined },
       signIns: { take: () => 0 },
+      sealAddress: () => undefined,
       isServing: () => true,
       ending: ending.signal,
     }),

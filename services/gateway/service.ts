@@ -1,7 +1,8 @@
 // What exists out here, and how each call is passed on. The list is the public services and health;
 // what is not in it has no route, so claims, issuing and settling do not exist for a browser. A call goes
-// on with its caller's own token and what is left of its time, and with nothing else of its headers: what
-// it may do is decided by the service that owns it, exactly as if it had called there.
+// on with its caller's own token, what is left of its time, and where it comes from, sealed, and with
+// nothing else of its headers: what it may do is decided by the service that owns it, exactly as if it had
+// called there.
 
 import {
   create,
@@ -26,6 +27,7 @@ import { TillsService } from "#gen/slotmesh/codes/v1/tills_service_pb.ts";
 import { IdentityService } from "#gen/slotmesh/identity/v1/identity_service_pb.ts";
 import { InventoryService } from "#gen/slotmesh/inventory/v1/inventory_service_pb.ts";
 import { SchedulingService } from "#gen/slotmesh/scheduling/v1/scheduling_service_pb.ts";
+import type { SealAddress } from "#shared/caller-address.ts";
 import { type CallOptions, hop } from "#shared/client.ts";
 import type { MeshConfig } from "#shared/config.ts";
 import { Code, meshError } from "#shared/errors.ts";
@@ -103,6 +105,8 @@ export interface GatewayOptions {
   readonly reads: SharedReads;
   /** Sign-ins and registrations by address. */
   readonly signIns: AddressLimit;
+  /** Makes of an address what services believe. */
+  readonly sealAddress: SealAddress;
   /** Whether load balancers shall send us anything. */
   readonly isServing: () => boolean;
   /** Aborts when the gateway is about to end: streams end with a word that says so. */
@@ -121,10 +125,10 @@ export function edgeMethods(options: GatewayOptions): EdgeMethod[] {
 
 function edgeMethod(method: DescMethod, upstream: Upstream, options: GatewayOptions): EdgeMethod {
   if (method.methodKind === "server_streaming") {
-    return { kind: "stream", method, invoke: passOnStream(method, upstream, options.ending) };
+    return { kind: "stream", method, invoke: passOnStream(method, upstream, options) };
   }
   const passOn = async (request: Message, call: EdgeCall) =>
-    upstream.unary(method, request, callOptions(call, UNARY_MS_MAX));
+    upstream.unary(method, request, callOptions(call, UNARY_MS_MAX, options));
   if (SHARED_READS.includes(method)) {
     return { kind: "unary", method, invoke: shareReads(method, upstream, options.reads, passOn) };
   }
@@ -141,12 +145,12 @@ function edgeMethod(method: DescMethod, upstream: Upstream, options: GatewayOpti
   return { kind: "unary", method, invoke: passOn };
 }
 
-function passOnStream(method: DescMethod, upstream: Upstream, ending: AbortSignal) {
+function passOnStream(method: DescMethod, upstream: Upstream, options: GatewayOptions) {
   return async function* (request: Message, call: EdgeCall) {
     try {
-      yield* upstream.stream(method, request, callOptions(call, STREAM_MS_MAX));
+      yield* upstream.stream(method, request, callOptions(call, STREAM_MS_MAX, options));
     } catch (error) {
-      throw ending.aborted
+      throw options.ending.aborted
         ? meshError(Code.Unavailable, "this gateway is about to end: call again", {
             reason: "DRAINING",
             retryMs: DRAINING_RETRY_MS,
@@ -218,13 +222,20 @@ function checkHealth({ upstreams, isServing }: GatewayOptions) {
   };
 }
 
-/** Returns what goes on with a call: its token, the time that is left, and that it may be given up. */
-function callOptions(call: EdgeCall, msMax: number): CallOptions {
+/** Returns what goes on with a call: its token, where it comes from, the time that is left, and that it may
+ * be given up. */
+function callOptions(
+  call: EdgeCall,
+  msMax: number,
+  { sealAddress }: Pick<GatewayOptions, "sealAddress">,
+): CallOptions {
   const token = tokenOf(call.authorization);
+  const sealedAddress = sealAddress(call.address);
   return {
     ...hop({ remainingMs: () => call.remainingMs() ?? msMax }, msMax),
     signal: call.signal,
     ...(token !== undefined && { token }),
+    ...(sealedAddress !== undefined && { sealedAddress }),
   };
 }
 

@@ -55,7 +55,7 @@ export type Authenticate = (
   pass: string | undefined,
 ) => Caller | Promise<Caller>;
 
-/** Reads the key that passes are made with. */
+/** Reads the key that passes are made with, and that addresses are sealed with. */
 export function readMeshKey(keyDir: string): Buffer {
   const key = Buffer.from(readFileSync(join(keyDir, "mesh.key"), "utf8").trim(), "hex");
   if (key.length !== 32) {

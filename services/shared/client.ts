@@ -19,6 +19,7 @@ import * as grpc from "@grpc/grpc-js";
 import { StatusSchema } from "#gen/google/rpc/status_pb.ts";
 import { PASS_HEADER } from "#shared/auth.ts";
 import { asBuffer } from "#shared/bytes.ts";
+import { ADDRESS_HEADER } from "#shared/caller-address.ts";
 import { Code, ConnectError, toMeshError } from "#shared/errors.ts";
 
 const UNARY_MS = 2000;
@@ -32,6 +33,8 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
   /** The bearer token of whom the call is made for. If absent, the client's own credential is shown. */
   readonly token?: string;
+  /** Where the call comes from, sealed: for the gateway, since nobody else saw it. */
+  readonly sealedAddress?: string;
 }
 
 /** The methods of a service as functions. */
@@ -85,7 +88,7 @@ export function hop(call: { remainingMs(): number }, msMax = UNARY_MS): CallOpti
 
 type Credential = Parameters<typeof createMeshClient>[2];
 
-function metadataOf(credential: Credential, token: string | undefined): grpc.Metadata {
+function metadataOf(credential: Credential, { token, sealedAddress }: CallOptions): grpc.Metadata {
   const metadata = new grpc.Metadata();
   if (token !== undefined) {
     metadata.set("authorization", `Bearer ${token}`);
@@ -93,6 +96,9 @@ function metadataOf(credential: Credential, token: string | undefined): grpc.Met
     metadata.set(PASS_HEADER, credential.pass());
   } else if (credential) {
     metadata.set("authorization", `Bearer ${credential.token}`);
+  }
+  if (sealedAddress !== undefined) {
+    metadata.set(ADDRESS_HEADER, sealedAddress);
   }
   return metadata;
 }
@@ -113,7 +119,7 @@ function unary(
         serialize,
         deserialize,
         create(method.input, request),
-        metadataOf(credential, options.token),
+        metadataOf(credential, options),
         { deadline: Date.now() + (options.timeoutMs ?? timeoutMs) },
         (error, response) => {
           options.signal?.removeEventListener("abort", cancel);
@@ -143,7 +149,7 @@ function stream(channel: grpc.Client, method: DescMethod, credential: Credential
       (message: Message) => asBuffer(toBinary(method.input, message)),
       (bytes: Buffer) => fromBinary(method.output, bytes),
       create(method.input, request),
-      metadataOf(credential, options.token),
+      metadataOf(credential, options),
       options.timeoutMs === undefined ? {} : { deadline: Date.now() + options.timeoutMs },
     );
     const cancel = () => call.cancel();

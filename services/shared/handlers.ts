@@ -24,6 +24,8 @@ import { validator } from "#shared/validator.ts";
 export interface Call {
   /** Who is calling. */
   readonly caller: Caller;
+  /** The IP address that the gateway saw. Undefined where nobody says so that can be trusted. */
+  readonly address: string | undefined;
   /** Aborts when the caller gives up or the deadline passes. */
   readonly signal: AbortSignal;
   /** Returns the time left until the deadline, in milliseconds; may be negative. */

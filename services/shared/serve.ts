@@ -12,6 +12,7 @@ import { StatusSchema } from "#gen/google/rpc/status_pb.ts";
 import { file_grpc_health_v1_health } from "#gen/grpc/health/v1/health_pb.ts";
 import { type Authenticate, type Caller, PASS_HEADER } from "#shared/auth.ts";
 import { asBuffer } from "#shared/bytes.ts";
+import { ADDRESS_HEADER, type ReadAddress } from "#shared/caller-address.ts";
 import { Code, type ConnectError, meshError, toMeshError } from "#shared/errors.ts";
 import { type BoundMethod, type Call, encodeResponse } from "#shared/handlers.ts";
 import type { Logger } from "#shared/log.ts";
@@ -48,6 +49,8 @@ export async function serveGrpc(options: {
   readonly methods: readonly BoundMethod[];
   /** Who is calling. */
   readonly authenticate: Authenticate;
+  /** Where a call comes from, for methods that ask. If absent, no call says. */
+  readonly readAddress?: ReadAddress;
   /** How long health says NOT_SERVING before calls are refused, in milliseconds. */
   readonly drainMs: number;
   readonly logger: Logger;
@@ -111,16 +114,23 @@ interface Surface extends EventEmitter {
   getDeadline(): grpc.Deadline;
 }
 
-/** A Call over gRPC. The signal is made when it is first asked for: most calls never do. */
+/** A Call over gRPC. The signal is made, and the address read, when it is asked for: most calls never do. */
 class GrpcCall implements Call {
   readonly caller: Caller;
   readonly #surface: Surface;
+  readonly #readAddress: ReadAddress | undefined;
   readonly #deadlineMs: number;
   #controller: AbortController | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(surface: Surface, caller: Caller, msMax: number) {
+  constructor(
+    surface: Surface,
+    caller: Caller,
+    msMax: number,
+    readAddress: ReadAddress | undefined,
+  ) {
     this.#surface = surface;
+    this.#readAddress = readAddress;
     this.caller = caller;
     const deadline = surface.getDeadline();
     const given = deadline instanceof Date ? deadline.getTime() : deadline;
@@ -134,6 +144,10 @@ class GrpcCall implements Call {
 
   remainingMs(): number {
     return this.#deadlineMs - Date.now();
+  }
+
+  get address(): string | undefined {
+    return this.#readAddress?.(this.#surface.metadata.get(ADDRESS_HEADER)[0]?.toString());
   }
 
   get signal(): AbortSignal {
@@ -157,13 +171,15 @@ class GrpcCall implements Call {
 
 interface ServeOptions {
   readonly authenticate: Authenticate;
+  readonly readAddress?: ReadAddress;
   readonly logger: Logger;
 }
 
 async function begin(surface: Surface, msMax: number, options: ServeOptions): Promise<GrpcCall> {
   const authorization = surface.metadata.get("authorization")[0]?.toString();
   const pass = surface.metadata.get(PASS_HEADER)[0]?.toString();
-  return new GrpcCall(surface, await options.authenticate(authorization, pass), msMax);
+  const caller = await options.authenticate(authorization, pass);
+  return new GrpcCall(surface, caller, msMax, options.readAddress);
 }
 
 function serveUnary(bound: BoundMethod, options: ServeOptions) {

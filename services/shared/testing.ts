@@ -38,11 +38,12 @@ export function silentLogger(): Logger {
   return pino({ level: "silent" });
 }
 
-/** Makes a call as someone. */
-export function callAs(caller: Partial<Caller>): Call {
+/** Makes a call as someone, from an address or from nobody knows where. */
+export function callAs(caller: Partial<Caller>, address?: string): Call {
   const untilMs = Date.now() + CALL_MS;
   return {
     caller: { ...ANONYMOUS, ...caller },
+    address,
     signal: AbortSignal.timeout(CALL_MS),
     remainingMs: () => untilMs - Date.now(),
   };
@@ -54,13 +55,14 @@ export function clientAs<Service extends DescService>(
   service: Service,
   methods: readonly BoundMethod[],
   caller: Partial<Caller>,
+  address?: string,
 ): Omit<MeshClient<Service>, "close"> {
   const own = methods.filter(({ method }) => method.parent.typeName === service.typeName);
   return Object.fromEntries(
     own.map(({ method, invoke }) => [
       method.localName,
       (request: MessageInitShape<DescMessage>) =>
-        invoke(create(method.input, request), callAs(caller)),
+        invoke(create(method.input, request), callAs(caller, address)),
     ]),
   ) as Omit<MeshClient<Service>, "close">;
 }

@@ -58,7 +58,12 @@ export function call<Method extends DescMethodUnary>(
     atService(method.localName, timeoutMs),
     () => {
       const bound = serverNow().methods.get(method.localName) as BoundMethod;
-      const context: Call = { caller, signal: NEVER, remainingMs: () => timeoutMs };
+      const context: Call = {
+        caller,
+        address: undefined,
+        signal: NEVER,
+        remainingMs: () => timeoutMs,
+      };
       return bound.invoke(message, context) as Promise<MessageShape<Method["output"]>>;
     },
   );

@@ -149,6 +149,7 @@ async function watch(town: Town, plan: Plan): Promise<void> {
         const request = create(watchAppointment.input, { appointmentId: idOf(plan) });
         const context = {
           caller: callerOf(plan),
+          address: undefined,
           signal: stop.signal,
           remainingMs: () => WATCH_MS,
         };
