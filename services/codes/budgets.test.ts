@@ -78,6 +78,14 @@ describe("a guess is charged to", () => {
     expect(chargedTo({ ...GUESSER, address }).network).toBe(network);
   });
 
+  test("one network in two stores behind one address, and to two from two addresses", () => {
+    const networkAt = (storeId: string, address: string | undefined) =>
+      chargedTo({ ...GUESSER, storeId, address }).network;
+    expect(networkAt("7", "203.0.113.9")).toBe(networkAt("8", "203.0.113.9"));
+    expect(networkAt("7", "203.0.113.9")).not.toBe(networkAt("7", "198.51.100.9"));
+    expect([networkAt("7", undefined), networkAt("8", undefined)]).toEqual(["store 7", "store 8"]);
+  });
+
   test("one device never counts for another, whatever it calls itself", () => {
     const texts = [
       { staffId: "ann" },

@@ -78,7 +78,7 @@ export interface Guesser {
   readonly staffId: string;
   /** The client's own id for the till, of 8 to 64 characters. If absent or empty, the person counts as one. */
   readonly deviceId?: string | undefined;
-  /** The IP address of the client, as the gateway saw it. If absent or none, the store counts as one. */
+  /** The IP address of the client, as the gateway saw it. If absent or none, the store counts as a network. */
   readonly address?: string | undefined;
 }
 

@@ -75,12 +75,12 @@ export function codesMethods(
       return { code: await show(record), ...drawing };
     },
 
-    lookupCode: async (request, { caller }) => {
+    lookupCode: async (request, { caller, address }) => {
       const { reading, at } = await counter.read(request, caller);
       if (reading.kind !== "codes") {
         throw refused(reading.kind);
       }
-      const picked = await counter.look(at, request.deviceId, async () =>
+      const picked = await counter.look(at, { ...request, address }, async () =>
         pick(await look(options, at)),
       );
       if (picked.kind !== "found") {
@@ -89,14 +89,14 @@ export function codesMethods(
       return { code: await show(picked.record) };
     },
 
-    redeemCode: async (request, { caller }) => {
+    redeemCode: async (request, { caller, address }) => {
       const { reading, at } = await counter.read(request, caller);
-      const { items, requestId, deviceId } = request;
+      const { items, requestId } = request;
       const asking = { ...at, items };
       if (reading.kind !== "codes") {
         return tell(reading, redeemWords(reading, asking, now()));
       }
-      const answer = await counter.look(at, deviceId, () =>
+      const answer = await counter.look(at, { ...request, address }, () =>
         redeemCode(options, { ...at, items, requestId }),
       );
       switch (answer.kind) {
@@ -116,13 +116,13 @@ export function codesMethods(
       }
     },
 
-    lockCode: async (request, { caller }) => {
+    lockCode: async (request, { caller, address }) => {
       const { reading, at } = await counter.read(request, caller);
       const asking = { ...at, items: 0 };
       if (reading.kind !== "codes") {
         return tell(reading, lockWords(reading, asking, now()));
       }
-      const answer = await counter.look(at, request.deviceId, () =>
+      const answer = await counter.look(at, { ...request, address }, () =>
         lockCode(options, { ...at, requestId: randomUUID() }),
       );
       switch (answer.kind) {
@@ -140,13 +140,13 @@ export function codesMethods(
       }
     },
 
-    unlockCode: async (request, { caller }) => {
+    unlockCode: async (request, { caller, address }) => {
       const { reading, at } = await counter.read(request, caller);
       if (reading.kind !== "codes") {
         throw refused(reading.kind);
       }
       const mayForce = caller.role !== "staff";
-      const answer = await counter.look(at, request.deviceId, () =>
+      const answer = await counter.look(at, { ...request, address }, () =>
         unlockCode(options, { ...at, requestId: randomUUID(), mayForce }),
       );
       if (answer.kind !== "unlocked") {

@@ -6,6 +6,7 @@
 // ticket of a code that was given more time goes on working here.
 
 import type { Caller } from "#shared/auth.ts";
+import type { Guesser } from "./budgets.ts";
 import type { CodeRecord } from "./domain.ts";
 import { guessRefused, lookGuarded } from "./guessing.ts";
 import type { AtCounter, CodeActsOptions } from "./redeeming.ts";
@@ -92,7 +93,7 @@ export function createCounter(options: CounterOptions) {
      * this store. */
     look: async <Answer extends { readonly kind: string }>(
       at: AtCounter,
-      deviceId: string,
+      { deviceId, address }: Pick<Guesser, "deviceId" | "address">,
       look: () => Promise<Answer>,
     ): Promise<Answer> => {
       if (at.record) {
@@ -101,7 +102,7 @@ export function createCounter(options: CounterOptions) {
       const { tenantId, storeId, staffId } = at;
       const guessed = await lookGuarded(
         redis,
-        { tenantId, storeId, staffId, deviceId },
+        { tenantId, storeId, staffId, deviceId, address },
         look,
         ({ kind }) => kind !== "not-found" && kind !== "wrong-store",
       );

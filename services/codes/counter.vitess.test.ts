@@ -272,6 +272,35 @@ describe("a wrong code", () => {
     await other.stop();
   });
 
+  test("counts for its network in all stores of the tenant, and for no other network", async () => {
+    const network = { burst: 3, everyMs: HOUR_MS };
+    const guessRules = { ...GUESS_RULES, budgets: { ...GUESS_RULES.budgets, network } };
+    const other = openCodes({ guessRules });
+    const [aiea, hilo] = [uniqueId(), uniqueId()];
+    const caller = { role: "staff", subjectId: "kim", storeIds: [aiea, hilo] } as const;
+    const type = (at: string, address?: string) =>
+      rejection(
+        other
+          .as({ ...caller, tenantId: other.tenantId }, address)
+          .lookupCode({ ...wrong(other), storeId: at }),
+      );
+    for (const [at, address] of [
+      [aiea, "203.0.113.9"],
+      [hilo, "203.0.113.9"],
+      [hilo, "::ffff:203.0.113.77"],
+    ] as const) {
+      expect(reasonOf(await type(at, address))).toBe("NOT_FOUND");
+    }
+    for (const at of [aiea, hilo]) {
+      expect(String(await type(at, "203.0.113.9"))).toBe(
+        "ConnectError: [resource_exhausted] too many wrong codes from this network: scan the QR code, or wait",
+      );
+    }
+    expect(reasonOf(await type(hilo, "198.51.100.9"))).toBe("NOT_FOUND");
+    expect(reasonOf(await type(hilo))).toBe("NOT_FOUND");
+    await other.stop();
+  });
+
   test.each(["short", `${"x".repeat(65)}`, "with spaces", "tüll-0001"])(
     "on a device called %j is not asked about",
     async (deviceId) => {

@@ -141,7 +141,8 @@ export function openCodes(
       storeIds: [storeId],
     }),
     /** Anyone else. */
-    as: (caller: Parameters<typeof clientAs>[2]) => clientAs(CodesService, methods, caller),
+    as: (caller: Parameters<typeof clientAs>[2], address?: string) =>
+      clientAs(CodesService, methods, caller, address),
     wish,
     digitsOf,
     /** Issues a code, and returns the wish with it. */

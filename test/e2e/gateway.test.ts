@@ -32,14 +32,19 @@ import {
 } from "#gen/slotmesh/scheduling/v1/scheduling_service_pb.ts";
 import { SettlingService } from "#gen/slotmesh/scheduling/v1/settling_service_pb.ts";
 import { createPass, readMeshKey } from "#shared/auth.ts";
+import { createSealAddress } from "#shared/caller-address.ts";
 import { Code, ConnectError, reasonOf } from "#shared/errors.ts";
-import { testConfig, uniqueTenant } from "#shared/testing.ts";
+import { openRedis, redisReady } from "#shared/redis.ts";
+import { silentLogger, testConfig, uniqueId, uniqueTenant } from "#shared/testing.ts";
 import { sleep } from "#shared/time.ts";
 import { pickFreePorts } from "../../deploy/stack/ports.ts";
 import { as, openStore } from "./mesh.ts";
 
 const ORIGIN = "https://shop.example";
 const READY_MS_MAX = 30_000;
+const REDIS_READY_MS = 5000;
+/** Well formed, and no code of a tenant that has none. */
+const WRONG_CODE = "12345678";
 /** How often a watcher hears the same state: a setting of the mesh, 15 s unless it was started with another. */
 const HEARTBEAT_MS = Number(process.env.SLOTMESH_HEARTBEAT_MS || 15_000);
 const CALL = { timeoutMs: 10_000 };
@@ -172,6 +177,23 @@ describe.each(PROTOCOLS)("by %s", (_, makeTransport) => {
     expect(reasonOf(error)).toBe("NO_TOKEN");
     const error2 = await errorOf(client(ClaimsService).listSlotStock({}, { ...CALL, headers }));
     expect(error2.code).toBe(Code.Unimplemented);
+  });
+
+  test("wrong codes of two stores are charged to the caller's network, whatever the caller says", async () => {
+    const tenantId = uniqueTenant();
+    const storeIds = [uniqueId(), uniqueId()];
+    const { token } = await as("staff", tenantId, { storeIds });
+    const sealAddress = createSealAddress(readMeshKey(testConfig().keyDir));
+    const headers = {
+      authorization: `Bearer ${token}`,
+      "slotmesh-address": sealAddress("203.0.113.9") as string,
+    };
+    for (const storeId of storeIds) {
+      const asked = { code: WRONG_CODE, storeId };
+      const error = await errorOf(client(CodesService).lookupCode(asked, { ...CALL, headers }));
+      expect([error.code, error.rawMessage]).toEqual([Code.NotFound, "no such code"]);
+    }
+    expect(await networksCharged(tenantId)).toEqual(["127.0.0"]);
   });
 
   test("deadlines are kept, and bounded", async () => {
@@ -355,6 +377,17 @@ describe("by plain HTTP", () => {
   });
 });
 
+test("who calls Codes itself with an address of their own making is charged to the store", async () => {
+  const tenantId = uniqueTenant();
+  const storeId = uniqueId();
+  const { codes } = await as("staff", tenantId, { storeIds: [storeId] });
+  const sealAddress = createSealAddress(Buffer.alloc(32));
+  const sealedAddress = sealAddress("203.0.113.9") as string;
+  const error = await errorOf(codes.lookupCode({ code: WRONG_CODE, storeId }, { sealedAddress }));
+  expect([error.code, error.rawMessage]).toEqual([Code.NotFound, "no such code"]);
+  expect(await networksCharged(tenantId)).toEqual([`store ${storeId}`]);
+});
+
 test("the mesh's own gateway answers where the mesh says", async () => {
   const url = process.env.SLOTMESH_GATEWAY_URL ?? "http://127.0.0.1:8080";
   expect(await (await fetch(`${url}/healthz`)).text()).toBe("serving\n");
@@ -393,6 +426,18 @@ async function errorOf(promise: Promise<unknown>): Promise<ConnectError> {
   );
   expect(caught).toBeInstanceOf(ConnectError);
   return caught as ConnectError;
+}
+
+/** Returns the networks that wrong codes of a tenant were charged to. */
+async function networksCharged(tenantId: string): Promise<string[]> {
+  const redis = openRedis(testConfig().redisUrl, silentLogger());
+  try {
+    await redisReady(redis, REDIS_READY_MS);
+    const prefix = `codes:{${tenantId}}:guesses:network:`;
+    return (await redis.keys(`${prefix}*`)).map((key) => key.slice(prefix.length));
+  } finally {
+    redis.disconnect();
+  }
 }
 
 async function startGateway(settings: Record<string, string> = {}) {
