@@ -7,7 +7,7 @@
 // other processes disturb far less than they disturb wall time.
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { randomBytes, randomInt } from "node:crypto";
+import { randomInt } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { type ClientHttp2Session, connect as connectHttp2 } from "node:http2";
@@ -22,7 +22,9 @@ import {
   GetSlotResponseSchema,
   InventoryService,
 } from "#gen/slotmesh/inventory/v1/inventory_service_pb.ts";
+import { ADDRESS_KEY_FILE } from "#shared/caller-address.ts";
 import { bind } from "#shared/handlers.ts";
+import { generateKeyFile } from "#shared/key-file.ts";
 import { createLogger } from "#shared/log.ts";
 import { serveGrpc } from "#shared/serve.ts";
 import { sleep, toTimestamp } from "#shared/time.ts";
@@ -94,7 +96,7 @@ async function measure(): Promise<void> {
   const service = await startSelf("grpc");
   const bare = await startSelf("bare");
   const keyDir = mkdtempSync(join(tmpdir(), "slotmesh-bench-"));
-  writeFileSync(join(keyDir, "mesh.key"), randomBytes(32).toString("hex"));
+  writeFileSync(join(keyDir, ADDRESS_KEY_FILE), generateKeyFile());
   const gateways = await Promise.all(
     ["", ...values.node].map(async (flag) => ({
       flag,

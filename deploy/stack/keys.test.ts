@@ -3,6 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { readMeshKey } from "#shared/auth.ts";
+import { ADDRESS_KEY_FILE } from "#shared/caller-address.ts";
+import { readKeyFile } from "#shared/key-file.ts";
 import { readNumbersKey } from "../../services/codes/numbers-key.ts";
 import { getSigningKey, readTicketKeys } from "../../services/codes/ticket-keys.ts";
 import { readTokenKeys } from "../../services/identity/tokens.ts";
@@ -11,7 +13,10 @@ import { ensureKeys } from "./keys.ts";
 const root = mkdtempSync(join(tmpdir(), "slotmesh-keys-"));
 afterAll(() => rmSync(root, { recursive: true }));
 
-const FILES = ["codes-numbers.key", "codes-tickets.json", "identity-signing.pem", "mesh.key"];
+const FILES = [
+  ...["codes-numbers.key", "codes-tickets.json", "gateway-addresses.key"],
+  ...["identity-signing.pem", "mesh.key"],
+];
 
 test("the keys that the services read are made once, for their owner alone", async () => {
   const folder = join(root, "keys");
@@ -24,11 +29,12 @@ test("the keys that the services read are made once, for their owner alone", asy
   }
   expect(readMeshKey(folder).length).toBe(32);
   expect(readNumbersKey(folder).length).toBe(32);
+  expect(readKeyFile(folder, ADDRESS_KEY_FILE).length).toBe(32);
   expect((await readTokenKeys(folder)).jwks.keys.length).toBe(1);
   expect(getSigningKey(readTicketKeys(folder), Date.now())).toBeDefined();
 
   rmSync(join(folder, "mesh.key"));
   ensureKeys(folder);
-  expect(contents().slice(0, 3)).toEqual(made.slice(0, 3));
-  expect(contents()[3]).not.toBe(made[3]);
+  expect(contents().slice(0, -1)).toEqual(made.slice(0, -1));
+  expect(contents().at(-1)).not.toBe(made.at(-1));
 });

@@ -1,23 +1,25 @@
-// The mesh's secrets of this installation, made once: the key of the passes inside the mesh, the key
-// that Identity signs tokens with, and those that Codes orders its numbers and signs its tickets with.
-// Whoever can read this folder can be anyone.
-import { generateKeyPairSync, randomBytes } from "node:crypto";
+// The mesh's secrets of this installation, made once: the key of the passes inside the mesh, that of the
+// addresses that the gateway saw, the key that Identity signs tokens with, and those that Codes orders its
+// numbers and signs its tickets with. Whoever can read this folder can be anyone.
+import { generateKeyPairSync } from "node:crypto";
 import { existsSync, linkSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { generateNumbersKey, NUMBERS_KEY_FILE } from "../../services/codes/numbers-key.ts";
+import { MESH_KEY_FILE } from "#shared/auth.ts";
+import { ADDRESS_KEY_FILE } from "#shared/caller-address.ts";
+import { generateKeyFile } from "#shared/key-file.ts";
+import { NUMBERS_KEY_FILE } from "../../services/codes/numbers-key.ts";
 import {
   formatTicketKeys,
   generateTicketKey,
   TICKET_KEYS_FILE,
 } from "../../services/codes/ticket-keys.ts";
 
-const MESH_KEY_BYTES = 32;
-
 /** Makes the keys that are missing. */
 export function ensureKeys(folder: string): void {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  writeOnce(join(folder, "mesh.key"), () => `${randomBytes(MESH_KEY_BYTES).toString("hex")}\n`);
-  writeOnce(join(folder, NUMBERS_KEY_FILE), generateNumbersKey);
+  for (const file of [MESH_KEY_FILE, ADDRESS_KEY_FILE, NUMBERS_KEY_FILE]) {
+    writeOnce(join(folder, file), generateKeyFile);
+  }
   writeOnce(join(folder, "identity-signing.pem"), () => {
     const pair = generateKeyPairSync("ec", { namedCurve: "P-256" });
     return pair.privateKey.export({ type: "pkcs8", format: "pem" }).toString();

@@ -1,7 +1,8 @@
 // Starts Codes: connections, the services on one port, the sweeper, and a drain at the end.
 
 import { createAuthenticate, readMeshKey } from "#shared/auth.ts";
-import { createReadAddress } from "#shared/caller-address.ts";
+import { ADDRESS_KEY_FILE, createReadAddress } from "#shared/caller-address.ts";
+import { readKeyFile } from "#shared/key-file.ts";
 import { createLogger } from "#shared/log.ts";
 import { openDatabase } from "#shared/mysql.ts";
 import { runProcess } from "#shared/process.ts";
@@ -36,12 +37,15 @@ await runProcess(logger, async (parts) => {
   parts.push(
     startSweeper({ ...acting, finishTransfers: () => finishTransfers({ ...acting, issue }) }),
   );
-  const meshKey = readMeshKey(config.keyDir);
   const server = await serveGrpc({
     address: `${config.bind}:${config.port}`,
     methods: codesService(made),
-    authenticate: createAuthenticate({ service: "codes", jwksUrl: config.jwksUrl, meshKey }),
-    readAddress: createReadAddress(meshKey),
+    authenticate: createAuthenticate({
+      service: "codes",
+      jwksUrl: config.jwksUrl,
+      meshKey: readMeshKey(config.keyDir),
+    }),
+    readAddress: createReadAddress(readKeyFile(config.keyDir, ADDRESS_KEY_FILE)),
     drainMs: config.drainMs,
     logger,
   });

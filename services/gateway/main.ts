@@ -1,7 +1,7 @@
 // Starts the gateway: settings, the ways to the services, the page, and the port.
 
-import { readMeshKey } from "#shared/auth.ts";
-import { createSealAddress } from "#shared/caller-address.ts";
+import { ADDRESS_KEY_FILE, createSealAddress } from "#shared/caller-address.ts";
+import { readKeyFile } from "#shared/key-file.ts";
 import { createLogger } from "#shared/log.ts";
 import { runProcess } from "#shared/process.ts";
 import { sleep } from "#shared/time.ts";
@@ -36,7 +36,7 @@ await runProcess(logger, async (parts) => {
     upstreams,
     reads,
     signIns: createAddressLimit({ perMinute: config.signInsPerMinute }),
-    sealAddress: createSealAddress(readMeshKey(config.keyDir)),
+    sealAddress: createSealAddress(readKeyFile(config.keyDir, ADDRESS_KEY_FILE)),
     isServing: () => isServing,
     ending: ending.signal,
   });

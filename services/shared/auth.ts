@@ -4,11 +4,10 @@
 // Both are remembered once checked, so a caller pays for the check once a token.
 
 import { createHmac, timingSafeEqual } from "node:crypto";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { createRemoteJWKSet, jwtVerify } from "jose";
 import { LRUCache } from "lru-cache";
 import { Code, meshError } from "#shared/errors.ts";
+import { readKeyFile } from "#shared/key-file.ts";
 
 /** What a caller may be. "anonymous" came without a token, "service" with a pass. */
 export type Role = "anonymous" | "shopper" | "staff" | "manager" | "operator" | "service";
@@ -30,6 +29,9 @@ export const ANONYMOUS: Caller = { role: "anonymous", tenantId: "", subjectId: "
 
 /** The name of the header that carries a pass. */
 export const PASS_HEADER = "slotmesh-pass";
+
+/** The key of passes, in the folder of keys. */
+export const MESH_KEY_FILE = "mesh.key";
 
 /** Who signs the tokens of people. */
 export const TOKEN_ISSUER = "slotmesh/identity";
@@ -55,15 +57,9 @@ export type Authenticate = (
   pass: string | undefined,
 ) => Caller | Promise<Caller>;
 
-/** Reads the key that passes are made with, and that addresses are sealed with. */
+/** Reads the key that passes are made with. */
 export function readMeshKey(keyDir: string): Buffer {
-  const key = Buffer.from(readFileSync(join(keyDir, "mesh.key"), "utf8").trim(), "hex");
-  if (key.length !== 32) {
-    throw new Error(
-      `${keyDir}/mesh.key holds ${key.length} bytes: wanted 32 bytes as 64 hex digits`,
-    );
-  }
-  return key;
+  return readKeyFile(keyDir, MESH_KEY_FILE);
 }
 
 /** Makes the check that a service does on each call. */

@@ -1,7 +1,8 @@
 // Where a call comes from, as the gateway saw it, in a header that can be believed: the address, until when
-// that is good, and an HMAC of both with the key of passes. The gateway seals an address once a minute, and
-// a service checks a seal once, so a call costs a lookup. What is not genuine is no error, it says nothing:
-// who asks must then be as strict as with a call that came without.
+// that is good, and an HMAC of both. The key is for that alone, because the gateway is what strangers reach:
+// with the key of passes, whoever took it over would be a service. The gateway seals an address once a minute,
+// and a service checks a seal once, so a call costs a lookup. What is not genuine is no error, it says
+// nothing: who asks must then be as strict as with a call that came without.
 
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { isIP } from "node:net";
@@ -9,6 +10,8 @@ import { LRUCache } from "lru-cache";
 
 /** The name of the header that carries a sealed address. */
 export const ADDRESS_HEADER = "slotmesh-address";
+/** The key that addresses are sealed with, in the folder of keys. */
+export const ADDRESS_KEY_FILE = "gateway-addresses.key";
 
 /** IPv6 has 45 characters at most, and a zone. */
 const ADDRESS_LENGTH_MAX = 64;
@@ -25,7 +28,7 @@ export type SealAddress = (address: string) => string | undefined;
 export type ReadAddress = (sealed: string | undefined) => string | undefined;
 
 /** Makes the function that seals addresses. */
-export function createSealAddress(meshKey: Buffer): SealAddress {
+export function createSealAddress(key: Buffer): SealAddress {
   const remembered = new LRUCache<string, { sealed: string; renewAtMs: number }>({
     max: REMEMBERED_MAX,
   });
@@ -39,14 +42,14 @@ export function createSealAddress(meshKey: Buffer): SealAddress {
       return undefined;
     }
     const text = `v1.${Buffer.from(address).toString("base64url")}.${nowMs + VALID_MS}`;
-    const sealed = `${text}.${addressMac(meshKey, text)}`;
+    const sealed = `${text}.${addressMac(key, text)}`;
     remembered.set(address, { sealed, renewAtMs: nowMs + RENEW_MS });
     return sealed;
   };
 }
 
 /** Makes the function that reads sealed addresses. */
-export function createReadAddress(meshKey: Buffer): ReadAddress {
+export function createReadAddress(key: Buffer): ReadAddress {
   const remembered = new LRUCache<string, { address: string; untilMs: number }>({
     max: REMEMBERED_MAX,
   });
@@ -54,7 +57,7 @@ export function createReadAddress(meshKey: Buffer): ReadAddress {
   function check(sealed: string) {
     const end = sealed.lastIndexOf(".");
     const text = sealed.slice(0, Math.max(0, end));
-    const wanted = Buffer.from(addressMac(meshKey, text));
+    const wanted = Buffer.from(addressMac(key, text));
     const given = Buffer.from(sealed.slice(end + 1));
     if (given.length !== wanted.length || !timingSafeEqual(given, wanted)) {
       return undefined;

@@ -39,7 +39,7 @@ export interface MeshConfig {
   readonly redisUrl: string;
   /** "host:port" of each broker. */
   readonly kafkaBrokers: readonly string[];
-  /** Folder of mesh.key and, for Identity, identity-signing.pem, for Codes codes-tickets.json. */
+  /** Folder of the keys of this installation. Each process needs those alone that its main.ts reads. */
   readonly keyDir: string;
   /** Where Identity publishes the keys of its tokens. */
   readonly jwksUrl: string;
