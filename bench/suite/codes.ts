@@ -110,7 +110,7 @@ function openSpace(rig: Rig) {
     redis,
     logger,
     numbersKey: randomBytes(32),
-    ticketKeys: [],
+    ticketKeys: () => [],
   });
   const { numberLocks } = parts.redis;
   const tripping =

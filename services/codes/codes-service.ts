@@ -71,7 +71,10 @@ export function codesMethods(
       }
       const policy = await policies.get(record.tenantId, record.policyVersion);
       const isPng = imageFormat === ImageFormat.PNG;
-      const drawing = drawTicket({ ticketKeys, policy, isPng, nowMs: now() }, { ...record, code });
+      const drawing = drawTicket(
+        { ticketKeys: ticketKeys(), policy, isPng, nowMs: now() },
+        { ...record, code },
+      );
       return { code: await show(record), ...drawing };
     },
 

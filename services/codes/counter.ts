@@ -19,7 +19,8 @@ import { readTyped, yourStore } from "./typed.ts";
 /** What a counter needs. */
 export interface CounterOptions extends CodeActsOptions {
   readonly redis: Pick<CodesRedis, "spendGuess" | "refundGuess">;
-  readonly ticketKeys: TicketKeys;
+  /** Returns the keys of tickets as they are now. */
+  readonly ticketKeys: () => TicketKeys;
 }
 
 /** What a clerk's request says. */
@@ -51,7 +52,7 @@ export function createCounter(options: CounterOptions) {
     text: string,
     { tenantId, storeId }: { readonly tenantId: string; readonly storeId: string },
   ): Promise<Exclude<Reading, { kind: "codes" }> | { kind: "codes"; record: CodeRecord }> {
-    const reading = readTicket(ticketKeys, text, { nowMs: now() });
+    const reading = readTicket(ticketKeys(), text, { nowMs: now() });
     if (!("ticket" in reading)) {
       throw refused("bad-ticket");
     }

@@ -40,7 +40,7 @@ async function ticketFor(
   of: Codes = codes,
 ): Promise<string> {
   return signTicket(
-    of.ticketKeys,
+    of.ticketKeys(),
     { ...ticketOf(await recordOf(one, of)), ...changes },
     Date.now(),
   );

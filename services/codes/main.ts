@@ -14,7 +14,7 @@ import { readNumbersKey } from "./numbers-key.ts";
 import { createParts } from "./parts.ts";
 import { codesService } from "./service.ts";
 import { startSweeper } from "./sweeping.ts";
-import { readTicketKeys } from "./ticket-keys.ts";
+import { openTicketKeyring } from "./ticket-keyring.ts";
 import { finishTransfers } from "./transferring.ts";
 
 const config = readConfig();
@@ -25,12 +25,14 @@ await runProcess(logger, async (parts) => {
   parts.push(database);
   const redis = openRedis(config.redisUrl, logger);
   parts.push({ stop: () => redis.disconnect() });
+  const keyring = openTicketKeyring({ keyDir: config.keyDir, logger });
+  parts.push(keyring);
   const made = createParts({
     database,
     redis,
     logger,
     numbersKey: readNumbersKey(config.keyDir),
-    ticketKeys: readTicketKeys(config.keyDir),
+    ticketKeys: keyring.keys,
   });
   const acting = { ...made, now: Date.now };
   const issue = (wishes: readonly Wish[]) => issueCodes(acting, wishes);

@@ -26,8 +26,8 @@ export function createParts(options: {
   /** What the order of codes hangs on; see numbers-key.ts. */
   readonly numbersKey: Buffer;
   readonly logger: Logger;
-  /** What tickets are signed with; see ticket-keys.ts. */
-  readonly ticketKeys: TicketKeys;
+  /** Returns what tickets are signed with now; see ticket-keyring.ts. */
+  readonly ticketKeys: () => TicketKeys;
   /** The budgets of wrong guesses. If absent, those of budgets.ts. */
   readonly guessRules?: GuessRules;
   /** The clock, in milliseconds. If absent, the system's. */

@@ -71,14 +71,15 @@ const NOT_OURS: Scanned = {
 
 /** Records scans, each once. Those of one code are taken in their order. */
 export async function recordScans(
-  options: CodeActsOptions & { readonly ticketKeys: TicketKeys },
+  options: CodeActsOptions & { readonly ticketKeys: () => TicketKeys },
   upload: Upload,
 ): Promise<Scanned[]> {
   const { store, ticketKeys, now } = options;
   const { tenantId, scans } = upload;
+  const keys = ticketKeys();
   const named = scans.map((scan, index): Named => {
     // Its times are the row's to judge: what was good when it was seen may be over now.
-    const reading = readTicket(ticketKeys, scan.ticket, { nowMs: now() });
+    const reading = readTicket(keys, scan.ticket, { nowMs: now() });
     const ticket = "ticket" in reading ? reading.ticket : undefined;
     return { scan, index, ticket: ticket?.tenantId === tenantId ? ticket : undefined };
   });

@@ -26,8 +26,8 @@ export interface CodesOptions
   /** Where wrong guesses are counted. */
   readonly redis: GuessesOptions["redis"] & CounterOptions["redis"];
   readonly database: TillOptions["database"];
-  /** The keys that tickets are signed with. */
-  readonly ticketKeys: TicketKeys;
+  /** Returns the keys that tickets are signed with, as they are now. */
+  readonly ticketKeys: () => TicketKeys;
   readonly policyStore: PolicyStore;
   readonly ledger: Ledger;
   /** The clock, in milliseconds. If absent, the system's. */

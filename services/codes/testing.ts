@@ -57,7 +57,8 @@ export function openCodes(
     readonly source?: NumberSource;
     readonly numbersKey?: Buffer;
     readonly tenantId?: string;
-    readonly ticketKeys?: TicketKeys;
+    /** Returns the keys of tickets. If absent, always one, made for this. */
+    readonly ticketKeys?: () => TicketKeys;
     /** The budgets of wrong guesses. If absent, enough for whatever a test does that is not about them. */
     readonly guessRules?: GuessRules;
     /** A Redis. If absent, the real one; a closed port: none. */
@@ -69,7 +70,8 @@ export function openCodes(
   const redis = openRedis(options.redisUrl ?? testConfig().redisUrl, silentLogger());
   const { source, numbersKey = randomBytes(32), now = Date.now } = options;
   const logger = silentLogger();
-  const { ticketKeys = [generateTicketKey(now())], guessRules = AMPLE_GUESSES } = options;
+  const made = [generateTicketKey(now())];
+  const { ticketKeys = () => made, guessRules = AMPLE_GUESSES } = options;
   const parts = createParts({
     database: hooked(database, options),
     redis,

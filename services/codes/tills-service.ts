@@ -56,7 +56,7 @@ const BY_REDEMPTION: readonly ConflictKind[] = ["already-redeemed", "too-few-lef
 
 /** Makes the methods of TillsService. */
 export function tillsService(
-  options: CodeActsOptions & TillOptions & { readonly ticketKeys: TicketKeys },
+  options: CodeActsOptions & TillOptions & { readonly ticketKeys: () => TicketKeys },
 ): BoundMethod[] {
   const { database, ticketKeys, now } = options;
 
@@ -68,7 +68,7 @@ export function tillsService(
         tenantId,
         storeId,
         salt: cursor.salt,
-        ticketKeys: JSON.stringify(toJwks(ticketKeys, readMs)),
+        ticketKeys: JSON.stringify(toJwks(ticketKeys(), readMs)),
         readTime: toTimestamp(readMs),
       },
     };

@@ -72,7 +72,7 @@ async function ticketFor({ appointmentId }: { appointmentId: string }, of: Codes
   if (!record) {
     throw new Error("the test has no such code");
   }
-  return signTicket(of.ticketKeys, ticketOf(record), Date.now());
+  return signTicket(of.ticketKeys(), ticketOf(record), Date.now());
 }
 
 const scanning = () => ({ nowMs: Date.now(), nonce: uniqueId().padStart(8, "0") });
@@ -421,7 +421,7 @@ test("a day's scans are one upload, and soon recorded", async () => {
   const till = await newTill(busy);
   const records = await busy.store.listByAppointments(issues.map((one) => one.appointmentId));
   for (const record of records) {
-    till.scan(signTicket(busy.ticketKeys, ticketOf(record), Date.now()), scanning());
+    till.scan(signTicket(busy.ticketKeys(), ticketOf(record), Date.now()), scanning());
   }
   expect(till.pending().length).toBe(500);
   const beganMs = performance.now();

@@ -82,7 +82,7 @@ export function codesMethods(options: CodesPortOptions, actor: Actor): BoundMeth
       }),
       refundGuess: async () => true,
     },
-    ticketKeys: TICKET_KEYS,
+    ticketKeys: () => TICKET_KEYS,
     policies: {
       current: async () => DEFAULT_POLICY,
       get: async () => DEFAULT_POLICY,
