@@ -120,6 +120,16 @@ test("rotated again and again there are three keys at most, and always one that 
   }
 });
 
+test("where keys leaked, those that were replaced before die as well", () => {
+  const first = generateTicketKey(NOW_MS);
+  const keys = rotate(rotate([first], NOW_MS), NOW_MS + 2 * DAY_MS);
+  expect(keys.length).toBe(3);
+  const nowMs = NOW_MS + 2 * DAY_MS + 5000;
+  const after = rotate(keys, nowMs, { leadSeconds: 0, overlapSeconds: 0 });
+  expect(after.length).toBe(1);
+  expect(idsOf(keys)).not.toContain(getSigningKey(after, nowMs).keyId);
+});
+
 test("a leaked key dies at once", () => {
   const keys = [generateTicketKey(NOW_MS)];
   const after = rotate(keys, NOW_MS + 5000, { leadSeconds: 0, overlapSeconds: 0 });

@@ -108,8 +108,8 @@ export function rotate(
   options: {
     /** How long the new key waits before it signs. If absent, LEAD_SECONDS. 0 if the old one leaked. */
     readonly leadSeconds?: number;
-    /** How long the old key verifies after that. If absent, OVERLAP_SECONDS. 0 if it leaked: its
-     * tickets die, and show anew under the new key. */
+    /** How long the old keys verify after that, at most. If absent, OVERLAP_SECONDS. 0 if they leaked:
+     * their tickets die, and show anew under the new key. */
     readonly overlapSeconds?: number;
     /** Makes the new key. If absent, at random. */
     readonly generate?: (nowMs: number) => TicketKey;
@@ -123,7 +123,10 @@ export function rotate(
   const fresh = generate(nowMs + leadSeconds * 1000);
   const lastSeconds = fresh.notBeforeSeconds + overlapSeconds;
   const kept = keys
-    .map((key) => ({ ...key, retireSeconds: key.retireSeconds ?? lastSeconds }))
+    .map((key) => ({
+      ...key,
+      retireSeconds: Math.min(key.retireSeconds ?? lastSeconds, lastSeconds),
+    }))
     .filter((key) => !isRetired(key, nowMs));
   if (kept.length >= KEYS_MAX) {
     throw new Error(

@@ -1,9 +1,13 @@
 // Identity's settings, and those of its token script. The only file here that reads process.env.
 
-import { fileURLToPath } from "node:url";
-import { type MeshConfig, PORTS, readInteger, readMeshConfig, readString } from "#shared/config.ts";
-
-const KEY_DIR = fileURLToPath(new URL("../../.data/keys", import.meta.url));
+import {
+  KEY_DIR,
+  type MeshConfig,
+  PORTS,
+  readInteger,
+  readMeshConfig,
+  readString,
+} from "#shared/config.ts";
 
 /** What Identity needs to know. */
 export interface IdentityConfig extends MeshConfig {

@@ -2,6 +2,11 @@
 // process.env; what is missing or malformed stops the start with the variable's name and what was
 // wanted.
 
+import { fileURLToPath } from "node:url";
+
+/** Where `npm start` keeps the keys unless it says otherwise: for scripts that run beside the mesh. */
+export const KEY_DIR = fileURLToPath(new URL("../../.data/keys", import.meta.url));
+
 /** An environment: names to values. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
