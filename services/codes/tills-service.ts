@@ -1,4 +1,5 @@
-// The handlers of TillsService: streams of what tills may hold, and the scans that they bring back.
+// The handlers of TillsService: streams of what tills may hold, the public keys of tickets, and the scans
+// that tills bring back.
 
 import {
   ScanConflict,
@@ -33,10 +34,15 @@ const CONFLICT_MS_MAX = 62 * 86_400_000;
 const SEEN_AHEAD_MS_MAX = 600_000;
 const SEEN_AGO_MS_MAX = 31 * 86_400_000;
 
+/** What a published time can say: a JSON number is one of 32 bits, and 0 would be left out. */
+const TOLD_SECONDS = { min: 1, max: 0xffff_ffff } as const;
+
+const EVERYONE = ["anonymous", "shopper", "staff", "manager", "operator", "service"] as const;
 const CLERKS = ["staff", "manager", "operator"] as const;
 const ACCESS: Access<typeof TillsService> = {
   getTillSnapshot: CLERKS,
   getTillChanges: CLERKS,
+  listTicketKeys: EVERYONE,
   uploadScans: CLERKS,
   listConflicts: ["manager", "operator"],
 };
@@ -99,6 +105,14 @@ export function tillsService(
       return parts(store, cursor);
     },
 
+    listTicketKeys: async () => ({
+      keys: toJwks(ticketKeys(), now()).keys.map(({ nbf, exp, ...jwk }) => ({
+        ...jwk,
+        nbf: toldSeconds(nbf),
+        ...(exp !== undefined && { exp: toldSeconds(exp) }),
+      })),
+    }),
+
     uploadScans: async (request, { caller }) => {
       const store = storeOf(request, caller);
       const nowMs = now();
@@ -140,6 +154,10 @@ export function tillsService(
 
 function storeOf({ storeId }: { readonly storeId: string }, caller: Caller): StoreKey {
   return { tenantId: caller.tenantId, storeId: yourStore(caller, storeId) };
+}
+
+function toldSeconds(seconds: number): number {
+  return Math.min(Math.max(seconds, TOLD_SECONDS.min), TOLD_SECONDS.max);
 }
 
 function toResult(nonce: string, result: Scanned) {

@@ -1,12 +1,13 @@
 // Tills on real Vitess: what they accept while they are offline, and what becomes of it when they tell.
 
 import { randomBytes } from "node:crypto";
-import { toBinary } from "@bufbuild/protobuf";
+import { toBinary, toJson } from "@bufbuild/protobuf";
 import { afterAll, expect, test } from "vitest";
 import { CodeEventKind, CodeState } from "#gen/slotmesh/codes/v1/code_pb.ts";
 import { RedeemOutcome } from "#gen/slotmesh/codes/v1/codes_service_pb.ts";
 import {
   GetTillSnapshotResponseSchema,
+  ListTicketKeysResponseSchema,
   ScanConflict,
   ScanOutcome,
   TillsService,
@@ -18,6 +19,7 @@ import { toMs, toTimestamp } from "#shared/time.ts";
 import { open, placeOf } from "./sealing.ts";
 import { openCodes, rejection } from "./testing.ts";
 import { signTicket } from "./ticket.ts";
+import { generateTicketKey, rotate, type TicketKeys } from "./ticket-keys.ts";
 import { ticketOf } from "./ticketing.ts";
 import { createTill, type Till, type TillMessage } from "./till.ts";
 
@@ -429,6 +431,37 @@ test("a day's scans are one upload, and soon recorded", async () => {
   console.log(`500 scans recorded in ${Math.round(performance.now() - beganMs)} ms`);
   expect(results.every(({ outcome }) => outcome === RECORDED)).toBe(true);
   await busy.stop();
+});
+
+test("anyone is told the keys that a snapshot has", async () => {
+  const [first] = await all(tills().getTillSnapshot({ storeId }));
+  const anyone = clientAs(TillsService, codes.methods, { role: "anonymous" });
+  const answer = toJson(ListTicketKeysResponseSchema, await anyone.listTicketKeys({}));
+  expect(answer).toEqual(JSON.parse(first?.header?.ticketKeys ?? ""));
+});
+
+test("keys that leaked sign and verify no more in a process that runs, and a till hears of the new one", async () => {
+  let keys: TicketKeys = [generateTicketKey(Date.now())];
+  const own = openCodes({ ticketKeys: () => keys });
+  const one = await own.issue("11");
+  const { appointmentId } = one;
+  const shopper = own.as({ role: "shopper", tenantId: own.tenantId, subjectId: "shopper" });
+  const { ticket: before } = await shopper.getCode({ appointmentId });
+  const till = await newTill(own);
+  expect(till.judge(before, at()).kind).toBe("accept");
+
+  keys = rotate(keys, Date.now(), { leadSeconds: 0, overlapSeconds: 0 });
+  const { ticket: after } = await shopper.getCode({ appointmentId });
+  expect(till.judge(after, at())).toEqual({ kind: "refuse", reason: "unknown-key" });
+  await refresh(till, own);
+  expect(till.judge(before, at())).toEqual({ kind: "refuse", reason: "unknown-key" });
+  expect(till.judge(after, at()).kind).toBe("accept");
+  const request = { storeId: own.storeId, requestId: "r" };
+  const error = await rejection(own.clerk.redeemCode({ ...request, code: before }));
+  expect(reasonOf(error)).toBe("BAD_TICKET");
+  const done = await own.clerk.redeemCode({ ...request, code: after });
+  expect(done.outcome).toBe(RedeemOutcome.REDEEMED);
+  await own.stop();
 });
 
 test("cursors are checked", async () => {

@@ -9,6 +9,7 @@ import { CampaignsService } from "#gen/slotmesh/codes/v1/campaigns_service_pb.ts
 import { CodesService } from "#gen/slotmesh/codes/v1/codes_service_pb.ts";
 import { IssuingService } from "#gen/slotmesh/codes/v1/issuing_service_pb.ts";
 import { PoliciesService } from "#gen/slotmesh/codes/v1/policies_service_pb.ts";
+import { TillsService } from "#gen/slotmesh/codes/v1/tills_service_pb.ts";
 import { createPass, readMeshKey } from "#shared/auth.ts";
 import { createMeshClient } from "#shared/client.ts";
 import { testConfig } from "#shared/testing.ts";
@@ -21,12 +22,17 @@ const MAIN = join(import.meta.dirname, "../../services/codes/main.ts");
 /** A process of Codes, and clients of its services. */
 export type CodesProcess = Awaited<ReturnType<typeof startCodes>>;
 
-/** Starts a process, and returns once it answers. */
-export async function startCodes() {
+/** Starts a process with the mesh's settings and those that are given, and returns once it answers. */
+export async function startCodes(settings: Record<string, string> = {}) {
   const port = (await pickFreePorts(["codes"])).codes as number;
   const address = `127.0.0.1:${port}`;
   const child = spawn(process.execPath, [MAIN], {
-    env: { ...process.env, SLOTMESH_CODES_PORT: String(port), SLOTMESH_LOG_LEVEL: "error" },
+    env: {
+      ...process.env,
+      SLOTMESH_CODES_PORT: String(port),
+      SLOTMESH_LOG_LEVEL: "error",
+      ...settings,
+    },
     stdio: ["ignore", "inherit", "inherit"],
   });
   await untilReady(child, address);
@@ -37,6 +43,7 @@ export async function startCodes() {
     codes: createMeshClient(CodesService, address, undefined, CALL_MS),
     policies: createMeshClient(PoliciesService, address, undefined, CALL_MS),
     campaigns: createMeshClient(CampaignsService, address, undefined, CALL_MS),
+    tills: createMeshClient(TillsService, address, undefined, CALL_MS),
   };
   return {
     ...clients,

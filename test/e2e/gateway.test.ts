@@ -13,6 +13,7 @@ import {
   createGrpcTransport,
   createGrpcWebTransport,
 } from "@connectrpc/connect-node";
+import { createRemoteJWKSet } from "jose";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
   BadRequestSchema,
@@ -39,6 +40,7 @@ import { openRedis, redisReady } from "#shared/redis.ts";
 import { silentLogger, testConfig, uniqueId, uniqueTenant } from "#shared/testing.ts";
 import { sleep } from "#shared/time.ts";
 import { pickFreePorts } from "../../deploy/stack/ports.ts";
+import { readTicketKeys, toJwks } from "../../services/codes/ticket-keys.ts";
 import { as, openStore } from "./mesh.ts";
 
 const ORIGIN = "https://shop.example";
@@ -308,6 +310,25 @@ describe("by plain HTTP", () => {
       expect([posted.status, posted.headers.get("cache-control")]).toEqual([200, "no-store"]);
     },
   );
+
+  test("the keys of tickets come as a JWKS, and can be kept for a second", async () => {
+    const path = "/slotmesh.codes.v1.TillsService/ListTicketKeys";
+    const url = new URL(`${gateway.url}${path}?connect=v1&encoding=json&message=${message({})}`);
+    const answer = await fetch(url);
+    expect([answer.status, answer.headers.get("content-type")]).toEqual([200, "application/json"]);
+    expect(answer.headers.get("cache-control")).toBe("public, max-age=1");
+    const jwks = toJwks(readTicketKeys(testConfig().keyDir), Date.now());
+    expect(await answer.json()).toEqual(jwks);
+    const find = createRemoteJWKSet(url);
+    for (const { kid, alg } of jwks.keys) {
+      expect((await find({ kid, alg })).type).toBe("public");
+    }
+
+    const { token } = await as("shopper", uniqueTenant());
+    const personal = await fetch(url, { headers: { authorization: `Bearer ${token}` } });
+    expect([personal.status, personal.headers.get("cache-control")]).toEqual([200, "no-store"]);
+    expect(await personal.json()).toEqual(jwks);
+  });
 
   test("nothing that changes anything comes as GET", async () => {
     const path = "/slotmesh.scheduling.v1.SchedulingService/BookAppointment";

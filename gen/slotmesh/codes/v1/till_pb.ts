@@ -17,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file slotmesh/codes/v1/till.proto.
  */
 export const file_slotmesh_codes_v1_till: GenFile = /*@__PURE__*/
-  fileDesc("ChxzbG90bWVzaC9jb2Rlcy92MS90aWxsLnByb3RvEhFzbG90bWVzaC5jb2Rlcy52MSKoAQoKVGlsbEhlYWRlchIaCgl0ZW5hbnRfaWQYASABKAlCB7pIBHICGCASGQoIc3RvcmVfaWQYAiABKAlCB7pIBHICGBQSFQoEc2FsdBgDIAEoDEIHukgEegJoEBIdCgt0aWNrZXRfa2V5cxgEIAEoCUIIukgFcgMYgCASLQoJcmVhZF90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCI/CgpTZWFsZWRDb2RlEhcKBmxvb2t1cBgBIAEoDEIHukgEegJoEBIYCgZzZWFsZWQYAiABKAxCCLpIBXoDGIAIIlEKCUVuZGVkQ29kZRIXCgZsb29rdXAYASABKAxCB7pIBHoCaBASKwoFc3RhdGUYAiABKA4yHC5zbG90bWVzaC5jb2Rlcy52MS5Db2RlU3RhdGUixwIKCVRpbGxFbnRyeRIfCg5hcHBvaW50bWVudF9pZBgBIAEoCUIHukgEcgIYIhIXCgZzZXJpYWwYAiABKAVCB7pIBBoCKAESGwoKc2hvcHBlcl9pZBgDIAEoCUIHukgEcgIYQBIdCgpwYXJ0eV9zaXplGAQgASgFQgm6SAYaBBhkKAASFwoFZ29vZHMYBSABKAlCCLpIBXIDGMgBEhkKBWl0ZW1zGAYgASgFQgq6SAcaBRjoBygBEh4KCml0ZW1zX2xlZnQYByABKAVCCrpIBxoFGOgHKAASGAoHb3Blbl9tcxgIIAEoA0IHukgEIgIoABIaCglleHBpcmVfbXMYCSABKANCB7pIBCICKAASIAoPbG9ja2VkX3VudGlsX21zGAogASgDQge6SAQiAigAEhgKB3BhZGRpbmcYDyABKAxCB7pIBHoCGEBiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_slotmesh_codes_v1_code]);
+  fileDesc("ChxzbG90bWVzaC9jb2Rlcy92MS90aWxsLnByb3RvEhFzbG90bWVzaC5jb2Rlcy52MSKoAQoKVGlsbEhlYWRlchIaCgl0ZW5hbnRfaWQYASABKAlCB7pIBHICGCASGQoIc3RvcmVfaWQYAiABKAlCB7pIBHICGBQSFQoEc2FsdBgDIAEoDEIHukgEegJoEBIdCgt0aWNrZXRfa2V5cxgEIAEoCUIIukgFcgMYgCASLQoJcmVhZF90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKEAgoJVGlja2V0S2V5EhcKA2t0eRgBIAEoCUIKukgHcgUKA09LUBIbCgNjcnYYAiABKAlCDrpIC3IJCgdFZDI1NTE5EiUKAXgYAyABKAlCGrpIF3IVMhNeW0EtWmEtejAtOV8tXXs0M30kEiEKA2tpZBgEIAEoCUIUukgRcg8yDV5bMC05YS1mXXs4fSQSFwoDdXNlGAUgASgJQgq6SAdyBQoDc2lnEhkKA2FsZxgGIAEoCUIMukgJcgcKBUVkRFNBEhoKA25iZhgHIAEoDUINukgKKggY/////w8gABIfCgNleHAYCCABKA1CDbpICioIGP////8PIABIAIgBAUIGCgRfZXhwIj8KClNlYWxlZENvZGUSFwoGbG9va3VwGAEgASgMQge6SAR6AmgQEhgKBnNlYWxlZBgCIAEoDEIIukgFegMYgAgiUQoJRW5kZWRDb2RlEhcKBmxvb2t1cBgBIAEoDEIHukgEegJoEBIrCgVzdGF0ZRgCIAEoDjIcLnNsb3RtZXNoLmNvZGVzLnYxLkNvZGVTdGF0ZSLHAgoJVGlsbEVudHJ5Eh8KDmFwcG9pbnRtZW50X2lkGAEgASgJQge6SARyAhgiEhcKBnNlcmlhbBgCIAEoBUIHukgEGgIoARIbCgpzaG9wcGVyX2lkGAMgASgJQge6SARyAhhAEh0KCnBhcnR5X3NpemUYBCABKAVCCbpIBhoEGGQoABIXCgVnb29kcxgFIAEoCUIIukgFcgMYyAESGQoFaXRlbXMYBiABKAVCCrpIBxoFGOgHKAESHgoKaXRlbXNfbGVmdBgHIAEoBUIKukgHGgUY6AcoABIYCgdvcGVuX21zGAggASgDQge6SAQiAigAEhoKCWV4cGlyZV9tcxgJIAEoA0IHukgEIgIoABIgCg9sb2NrZWRfdW50aWxfbXMYCiABKANCB7pIBCICKAASGAoHcGFkZGluZxgPIAEoDEIHukgEegIYQGIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_slotmesh_codes_v1_code]);
 
 /**
  * What begins a snapshot, and each set of changes.
@@ -69,6 +69,78 @@ export const TillHeaderSchema: GenMessage<TillHeader> = /*@__PURE__*/
   messageDesc(file_slotmesh_codes_v1_till, 0);
 
 /**
+ * A public key of tickets: a JWK (RFC 7517, RFC 8037), whose members these names are. Always all of them,
+ * but for exp.
+ *
+ * @generated from message slotmesh.codes.v1.TicketKey
+ */
+export type TicketKey = Message<"slotmesh.codes.v1.TicketKey"> & {
+  /**
+   * The type of the key: OKP.
+   *
+   * @generated from field: string kty = 1;
+   */
+  kty: string;
+
+  /**
+   * The curve: Ed25519.
+   *
+   * @generated from field: string crv = 2;
+   */
+  crv: string;
+
+  /**
+   * The key: 32 bytes in base64url.
+   *
+   * @generated from field: string x = 3;
+   */
+  x: string;
+
+  /**
+   * Its id: key_id of a ticket as 8 hex digits.
+   *
+   * @generated from field: string kid = 4;
+   */
+  kid: string;
+
+  /**
+   * What it is for: sig.
+   *
+   * @generated from field: string use = 5;
+   */
+  use: string;
+
+  /**
+   * The algorithm: EdDSA.
+   *
+   * @generated from field: string alg = 6;
+   */
+  alg: string;
+
+  /**
+   * When it begins to sign, in seconds since 1970. It verifies before that as well. A time that 32 bits do
+   * not hold, after 2106, is told as the last that they do. So is exp.
+   *
+   * @generated from field: uint32 nbf = 7;
+   */
+  nbf: number;
+
+  /**
+   * When it no longer verifies, in seconds since 1970. Absent until another key takes its place.
+   *
+   * @generated from field: optional uint32 exp = 8;
+   */
+  exp?: number | undefined;
+};
+
+/**
+ * Describes the message slotmesh.codes.v1.TicketKey.
+ * Use `create(TicketKeySchema)` to create a new message.
+ */
+export const TicketKeySchema: GenMessage<TicketKey> = /*@__PURE__*/
+  messageDesc(file_slotmesh_codes_v1_till, 1);
+
+/**
  * A code that can be redeemed at the store. Who has a ticket of it can open it, and nobody else: without
  * the code's id, which is in the ticket, neither place nor key of an entry can be computed.
  *
@@ -96,7 +168,7 @@ export type SealedCode = Message<"slotmesh.codes.v1.SealedCode"> & {
  * Use `create(SealedCodeSchema)` to create a new message.
  */
 export const SealedCodeSchema: GenMessage<SealedCode> = /*@__PURE__*/
-  messageDesc(file_slotmesh_codes_v1_till, 1);
+  messageDesc(file_slotmesh_codes_v1_till, 2);
 
 /**
  * A code that cannot be redeemed any more, though tickets of it may look as if.
@@ -124,7 +196,7 @@ export type EndedCode = Message<"slotmesh.codes.v1.EndedCode"> & {
  * Use `create(EndedCodeSchema)` to create a new message.
  */
 export const EndedCodeSchema: GenMessage<EndedCode> = /*@__PURE__*/
-  messageDesc(file_slotmesh_codes_v1_till, 2);
+  messageDesc(file_slotmesh_codes_v1_till, 3);
 
 /**
  * What a till knows of a code before it is redeemed. Sealed, never sent as it is.
@@ -215,5 +287,5 @@ export type TillEntry = Message<"slotmesh.codes.v1.TillEntry"> & {
  * Use `create(TillEntrySchema)` to create a new message.
  */
 export const TillEntrySchema: GenMessage<TillEntry> = /*@__PURE__*/
-  messageDesc(file_slotmesh_codes_v1_till, 3);
+  messageDesc(file_slotmesh_codes_v1_till, 4);
 

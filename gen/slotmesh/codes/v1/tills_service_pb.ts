@@ -11,7 +11,7 @@ import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { CodeEvent, Redemption } from "./code_pb.ts";
 import { file_slotmesh_codes_v1_code } from "./code_pb.ts";
-import type { EndedCode, SealedCode, TillHeader } from "./till_pb.ts";
+import type { EndedCode, SealedCode, TicketKey, TillHeader } from "./till_pb.ts";
 import { file_slotmesh_codes_v1_till } from "./till_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
@@ -19,7 +19,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file slotmesh/codes/v1/tills_service.proto.
  */
 export const file_slotmesh_codes_v1_tills_service: GenFile = /*@__PURE__*/
-  fileDesc("CiVzbG90bWVzaC9jb2Rlcy92MS90aWxsc19zZXJ2aWNlLnByb3RvEhFzbG90bWVzaC5jb2Rlcy52MSJDChZHZXRUaWxsU25hcHNob3RSZXF1ZXN0EikKCHN0b3JlX2lkGAEgASgJQhe6SBTIAQFyDzINXlswLTldezEsMTl9JCLRAQoXR2V0VGlsbFNuYXBzaG90UmVzcG9uc2USLQoGaGVhZGVyGAEgASgLMh0uc2xvdG1lc2guY29kZXMudjEuVGlsbEhlYWRlchI2CgRsaXZlGAIgAygLMh0uc2xvdG1lc2guY29kZXMudjEuU2VhbGVkQ29kZUIJukgGkgEDEPQDEjYKBWVuZGVkGAMgAygLMhwuc2xvdG1lc2guY29kZXMudjEuRW5kZWRDb2RlQgm6SAaSAQMQ9AMSFwoGY3Vyc29yGAQgASgJQge6SARyAhhAIl4KFUdldFRpbGxDaGFuZ2VzUmVxdWVzdBIpCghzdG9yZV9pZBgBIAEoCUIXukgUyAEBcg8yDV5bMC05XXsxLDE5fSQSGgoGY3Vyc29yGAIgASgJQgq6SAfIAQFyAhhAItABChZHZXRUaWxsQ2hhbmdlc1Jlc3BvbnNlEi0KBmhlYWRlchgBIAEoCzIdLnNsb3RtZXNoLmNvZGVzLnYxLlRpbGxIZWFkZXISNgoEbGl2ZRgCIAMoCzIdLnNsb3RtZXNoLmNvZGVzLnYxLlNlYWxlZENvZGVCCbpIBpIBAxD0AxI2CgVlbmRlZBgDIAMoCzIcLnNsb3RtZXNoLmNvZGVzLnYxLkVuZGVkQ29kZUIJukgGkgEDEPQDEhcKBmN1cnNvchgEIAEoCUIHukgEcgIYQCLcAQoIVGlsbFNjYW4SJgoFbm9uY2UYASABKAlCF7pIFMgBAXIPMg1eWyEtfl17OCw2NH0kEhsKBnRpY2tldBgCIAEoCUILukgIyAEBcgMYrAISNQoJc2Vlbl90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIGukgDyAEBEhkKBWl0ZW1zGAQgASgFQgq6SAcaBRjoBygAEjkKBXNob3duGAUgASgOMh4uc2xvdG1lc2guY29kZXMudjEuVGlsbFZlcmRpY3RCCrpIB4IBBBABIAAieAoSVXBsb2FkU2NhbnNSZXF1ZXN0EikKCHN0b3JlX2lkGAEgASgJQhe6SBTIAQFyDzINXlswLTldezEsMTl9JBI3CgVzY2FucxgCIAMoCzIbLnNsb3RtZXNoLmNvZGVzLnYxLlRpbGxTY2FuQgu6SAiSAQUIARD0AyLoAQoKU2NhblJlc3VsdBIWCgVub25jZRgBIAEoCUIHukgEcgIYQBIvCgdvdXRjb21lGAIgASgOMh4uc2xvdG1lc2guY29kZXMudjEuU2Nhbk91dGNvbWUSMQoIY29uZmxpY3QYAyABKA4yHy5zbG90bWVzaC5jb2Rlcy52MS5TY2FuQ29uZmxpY3QSMQoKcmVkZW1wdGlvbhgEIAEoCzIdLnNsb3RtZXNoLmNvZGVzLnYxLlJlZGVtcHRpb24SKwoFZXZlbnQYBSABKAsyHC5zbG90bWVzaC5jb2Rlcy52MS5Db2RlRXZlbnQiUAoTVXBsb2FkU2NhbnNSZXNwb25zZRI5CgdyZXN1bHRzGAEgAygLMh0uc2xvdG1lc2guY29kZXMudjEuU2NhblJlc3VsdEIJukgGkgEDEPQDInwKFExpc3RDb25mbGljdHNSZXF1ZXN0EikKCHN0b3JlX2lkGAEgASgJQhe6SBTIAQFyDzINXlswLTldezEsMTl9JBIcCglwYWdlX3NpemUYAiABKAVCCbpIBhoEGGQoABIbCgpwYWdlX3Rva2VuGAMgASgJQge6SARyAhhAInEKFUxpc3RDb25mbGljdHNSZXNwb25zZRI2CgZldmVudHMYASADKAsyHC5zbG90bWVzaC5jb2Rlcy52MS5Db2RlRXZlbnRCCLpIBZIBAhBkEiAKD25leHRfcGFnZV90b2tlbhgCIAEoCUIHukgEcgIYQCppCgtUaWxsVmVyZGljdBIcChhUSUxMX1ZFUkRJQ1RfVU5TUEVDSUZJRUQQABIZChVUSUxMX1ZFUkRJQ1RfQUNDRVBURUQQARIhCh1USUxMX1ZFUkRJQ1RfQUNDRVBURURfVU5LTk9XThACKn0KC1NjYW5PdXRjb21lEhwKGFNDQU5fT1VUQ09NRV9VTlNQRUNJRklFRBAAEhkKFVNDQU5fT1VUQ09NRV9SRUNPUkRFRBABEhoKFlNDQU5fT1VUQ09NRV9EVVBMSUNBVEUQAhIZChVTQ0FOX09VVENPTUVfQ09ORkxJQ1QQAyqZAgoMU2NhbkNvbmZsaWN0Eh0KGVNDQU5fQ09ORkxJQ1RfVU5TUEVDSUZJRUQQABIiCh5TQ0FOX0NPTkZMSUNUX0FMUkVBRFlfUkVERUVNRUQQARIeChpTQ0FOX0NPTkZMSUNUX1RPT19GRVdfTEVGVBACEhkKFVNDQU5fQ09ORkxJQ1RfUkVWT0tFRBADEhoKFlNDQU5fQ09ORkxJQ1RfUkVQTEFDRUQQBBIZChVTQ0FOX0NPTkZMSUNUX0VYUElSRUQQBRIZChVTQ0FOX0NPTkZMSUNUX05PVF9ZRVQQBhIdChlTQ0FOX0NPTkZMSUNUX1dST05HX1NUT1JFEAcSGgoWU0NBTl9DT05GTElDVF9OT1RfT1VSUxAIMrkDCgxUaWxsc1NlcnZpY2USbwoPR2V0VGlsbFNuYXBzaG90Eikuc2xvdG1lc2guY29kZXMudjEuR2V0VGlsbFNuYXBzaG90UmVxdWVzdBoqLnNsb3RtZXNoLmNvZGVzLnYxLkdldFRpbGxTbmFwc2hvdFJlc3BvbnNlIgOQAgEwARJsCg5HZXRUaWxsQ2hhbmdlcxIoLnNsb3RtZXNoLmNvZGVzLnYxLkdldFRpbGxDaGFuZ2VzUmVxdWVzdBopLnNsb3RtZXNoLmNvZGVzLnYxLkdldFRpbGxDaGFuZ2VzUmVzcG9uc2UiA5ACATABEmEKC1VwbG9hZFNjYW5zEiUuc2xvdG1lc2guY29kZXMudjEuVXBsb2FkU2NhbnNSZXF1ZXN0GiYuc2xvdG1lc2guY29kZXMudjEuVXBsb2FkU2NhbnNSZXNwb25zZSIDkAICEmcKDUxpc3RDb25mbGljdHMSJy5zbG90bWVzaC5jb2Rlcy52MS5MaXN0Q29uZmxpY3RzUmVxdWVzdBooLnNsb3RtZXNoLmNvZGVzLnYxLkxpc3RDb25mbGljdHNSZXNwb25zZSIDkAIBYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_slotmesh_codes_v1_code, file_slotmesh_codes_v1_till]);
+  fileDesc("CiVzbG90bWVzaC9jb2Rlcy92MS90aWxsc19zZXJ2aWNlLnByb3RvEhFzbG90bWVzaC5jb2Rlcy52MSJDChZHZXRUaWxsU25hcHNob3RSZXF1ZXN0EikKCHN0b3JlX2lkGAEgASgJQhe6SBTIAQFyDzINXlswLTldezEsMTl9JCLRAQoXR2V0VGlsbFNuYXBzaG90UmVzcG9uc2USLQoGaGVhZGVyGAEgASgLMh0uc2xvdG1lc2guY29kZXMudjEuVGlsbEhlYWRlchI2CgRsaXZlGAIgAygLMh0uc2xvdG1lc2guY29kZXMudjEuU2VhbGVkQ29kZUIJukgGkgEDEPQDEjYKBWVuZGVkGAMgAygLMhwuc2xvdG1lc2guY29kZXMudjEuRW5kZWRDb2RlQgm6SAaSAQMQ9AMSFwoGY3Vyc29yGAQgASgJQge6SARyAhhAIl4KFUdldFRpbGxDaGFuZ2VzUmVxdWVzdBIpCghzdG9yZV9pZBgBIAEoCUIXukgUyAEBcg8yDV5bMC05XXsxLDE5fSQSGgoGY3Vyc29yGAIgASgJQgq6SAfIAQFyAhhAItABChZHZXRUaWxsQ2hhbmdlc1Jlc3BvbnNlEi0KBmhlYWRlchgBIAEoCzIdLnNsb3RtZXNoLmNvZGVzLnYxLlRpbGxIZWFkZXISNgoEbGl2ZRgCIAMoCzIdLnNsb3RtZXNoLmNvZGVzLnYxLlNlYWxlZENvZGVCCbpIBpIBAxD0AxI2CgVlbmRlZBgDIAMoCzIcLnNsb3RtZXNoLmNvZGVzLnYxLkVuZGVkQ29kZUIJukgGkgEDEPQDEhcKBmN1cnNvchgEIAEoCUIHukgEcgIYQCIXChVMaXN0VGlja2V0S2V5c1JlcXVlc3QiTgoWTGlzdFRpY2tldEtleXNSZXNwb25zZRI0CgRrZXlzGAEgAygLMhwuc2xvdG1lc2guY29kZXMudjEuVGlja2V0S2V5Qgi6SAWSAQIQCCLcAQoIVGlsbFNjYW4SJgoFbm9uY2UYASABKAlCF7pIFMgBAXIPMg1eWyEtfl17OCw2NH0kEhsKBnRpY2tldBgCIAEoCUILukgIyAEBcgMYrAISNQoJc2Vlbl90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIGukgDyAEBEhkKBWl0ZW1zGAQgASgFQgq6SAcaBRjoBygAEjkKBXNob3duGAUgASgOMh4uc2xvdG1lc2guY29kZXMudjEuVGlsbFZlcmRpY3RCCrpIB4IBBBABIAAieAoSVXBsb2FkU2NhbnNSZXF1ZXN0EikKCHN0b3JlX2lkGAEgASgJQhe6SBTIAQFyDzINXlswLTldezEsMTl9JBI3CgVzY2FucxgCIAMoCzIbLnNsb3RtZXNoLmNvZGVzLnYxLlRpbGxTY2FuQgu6SAiSAQUIARD0AyLoAQoKU2NhblJlc3VsdBIWCgVub25jZRgBIAEoCUIHukgEcgIYQBIvCgdvdXRjb21lGAIgASgOMh4uc2xvdG1lc2guY29kZXMudjEuU2Nhbk91dGNvbWUSMQoIY29uZmxpY3QYAyABKA4yHy5zbG90bWVzaC5jb2Rlcy52MS5TY2FuQ29uZmxpY3QSMQoKcmVkZW1wdGlvbhgEIAEoCzIdLnNsb3RtZXNoLmNvZGVzLnYxLlJlZGVtcHRpb24SKwoFZXZlbnQYBSABKAsyHC5zbG90bWVzaC5jb2Rlcy52MS5Db2RlRXZlbnQiUAoTVXBsb2FkU2NhbnNSZXNwb25zZRI5CgdyZXN1bHRzGAEgAygLMh0uc2xvdG1lc2guY29kZXMudjEuU2NhblJlc3VsdEIJukgGkgEDEPQDInwKFExpc3RDb25mbGljdHNSZXF1ZXN0EikKCHN0b3JlX2lkGAEgASgJQhe6SBTIAQFyDzINXlswLTldezEsMTl9JBIcCglwYWdlX3NpemUYAiABKAVCCbpIBhoEGGQoABIbCgpwYWdlX3Rva2VuGAMgASgJQge6SARyAhhAInEKFUxpc3RDb25mbGljdHNSZXNwb25zZRI2CgZldmVudHMYASADKAsyHC5zbG90bWVzaC5jb2Rlcy52MS5Db2RlRXZlbnRCCLpIBZIBAhBkEiAKD25leHRfcGFnZV90b2tlbhgCIAEoCUIHukgEcgIYQCppCgtUaWxsVmVyZGljdBIcChhUSUxMX1ZFUkRJQ1RfVU5TUEVDSUZJRUQQABIZChVUSUxMX1ZFUkRJQ1RfQUNDRVBURUQQARIhCh1USUxMX1ZFUkRJQ1RfQUNDRVBURURfVU5LTk9XThACKn0KC1NjYW5PdXRjb21lEhwKGFNDQU5fT1VUQ09NRV9VTlNQRUNJRklFRBAAEhkKFVNDQU5fT1VUQ09NRV9SRUNPUkRFRBABEhoKFlNDQU5fT1VUQ09NRV9EVVBMSUNBVEUQAhIZChVTQ0FOX09VVENPTUVfQ09ORkxJQ1QQAyqZAgoMU2NhbkNvbmZsaWN0Eh0KGVNDQU5fQ09ORkxJQ1RfVU5TUEVDSUZJRUQQABIiCh5TQ0FOX0NPTkZMSUNUX0FMUkVBRFlfUkVERUVNRUQQARIeChpTQ0FOX0NPTkZMSUNUX1RPT19GRVdfTEVGVBACEhkKFVNDQU5fQ09ORkxJQ1RfUkVWT0tFRBADEhoKFlNDQU5fQ09ORkxJQ1RfUkVQTEFDRUQQBBIZChVTQ0FOX0NPTkZMSUNUX0VYUElSRUQQBRIZChVTQ0FOX0NPTkZMSUNUX05PVF9ZRVQQBhIdChlTQ0FOX0NPTkZMSUNUX1dST05HX1NUT1JFEAcSGgoWU0NBTl9DT05GTElDVF9OT1RfT1VSUxAIMqUECgxUaWxsc1NlcnZpY2USbwoPR2V0VGlsbFNuYXBzaG90Eikuc2xvdG1lc2guY29kZXMudjEuR2V0VGlsbFNuYXBzaG90UmVxdWVzdBoqLnNsb3RtZXNoLmNvZGVzLnYxLkdldFRpbGxTbmFwc2hvdFJlc3BvbnNlIgOQAgEwARJsCg5HZXRUaWxsQ2hhbmdlcxIoLnNsb3RtZXNoLmNvZGVzLnYxLkdldFRpbGxDaGFuZ2VzUmVxdWVzdBopLnNsb3RtZXNoLmNvZGVzLnYxLkdldFRpbGxDaGFuZ2VzUmVzcG9uc2UiA5ACATABEmoKDkxpc3RUaWNrZXRLZXlzEiguc2xvdG1lc2guY29kZXMudjEuTGlzdFRpY2tldEtleXNSZXF1ZXN0Gikuc2xvdG1lc2guY29kZXMudjEuTGlzdFRpY2tldEtleXNSZXNwb25zZSIDkAIBEmEKC1VwbG9hZFNjYW5zEiUuc2xvdG1lc2guY29kZXMudjEuVXBsb2FkU2NhbnNSZXF1ZXN0GiYuc2xvdG1lc2guY29kZXMudjEuVXBsb2FkU2NhbnNSZXNwb25zZSIDkAICEmcKDUxpc3RDb25mbGljdHMSJy5zbG90bWVzaC5jb2Rlcy52MS5MaXN0Q29uZmxpY3RzUmVxdWVzdBooLnNsb3RtZXNoLmNvZGVzLnYxLkxpc3RDb25mbGljdHNSZXNwb25zZSIDkAIBYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_slotmesh_codes_v1_code, file_slotmesh_codes_v1_till]);
 
 /**
  * Asks for a snapshot.
@@ -155,6 +155,42 @@ export const GetTillChangesResponseSchema: GenMessage<GetTillChangesResponse> = 
   messageDesc(file_slotmesh_codes_v1_tills_service, 3);
 
 /**
+ * Asks for the keys of tickets. They are the same for everyone.
+ *
+ * @generated from message slotmesh.codes.v1.ListTicketKeysRequest
+ */
+export type ListTicketKeysRequest = Message<"slotmesh.codes.v1.ListTicketKeysRequest"> & {
+};
+
+/**
+ * Describes the message slotmesh.codes.v1.ListTicketKeysRequest.
+ * Use `create(ListTicketKeysRequestSchema)` to create a new message.
+ */
+export const ListTicketKeysRequestSchema: GenMessage<ListTicketKeysRequest> = /*@__PURE__*/
+  messageDesc(file_slotmesh_codes_v1_tills_service, 4);
+
+/**
+ * The keys of tickets, as a JWKS.
+ *
+ * @generated from message slotmesh.codes.v1.ListTicketKeysResponse
+ */
+export type ListTicketKeysResponse = Message<"slotmesh.codes.v1.ListTicketKeysResponse"> & {
+  /**
+   * Those that have not retired, oldest first. What signs is the last one that has begun.
+   *
+   * @generated from field: repeated slotmesh.codes.v1.TicketKey keys = 1;
+   */
+  keys: TicketKey[];
+};
+
+/**
+ * Describes the message slotmesh.codes.v1.ListTicketKeysResponse.
+ * Use `create(ListTicketKeysResponseSchema)` to create a new message.
+ */
+export const ListTicketKeysResponseSchema: GenMessage<ListTicketKeysResponse> = /*@__PURE__*/
+  messageDesc(file_slotmesh_codes_v1_tills_service, 5);
+
+/**
  * What a till handed over while it was offline. What it refused is not told.
  *
  * @generated from message slotmesh.codes.v1.TillScan
@@ -201,7 +237,7 @@ export type TillScan = Message<"slotmesh.codes.v1.TillScan"> & {
  * Use `create(TillScanSchema)` to create a new message.
  */
 export const TillScanSchema: GenMessage<TillScan> = /*@__PURE__*/
-  messageDesc(file_slotmesh_codes_v1_tills_service, 4);
+  messageDesc(file_slotmesh_codes_v1_tills_service, 6);
 
 /**
  * Uploads scans.
@@ -229,7 +265,7 @@ export type UploadScansRequest = Message<"slotmesh.codes.v1.UploadScansRequest">
  * Use `create(UploadScansRequestSchema)` to create a new message.
  */
 export const UploadScansRequestSchema: GenMessage<UploadScansRequest> = /*@__PURE__*/
-  messageDesc(file_slotmesh_codes_v1_tills_service, 5);
+  messageDesc(file_slotmesh_codes_v1_tills_service, 7);
 
 /**
  * What became of a scan.
@@ -279,7 +315,7 @@ export type ScanResult = Message<"slotmesh.codes.v1.ScanResult"> & {
  * Use `create(ScanResultSchema)` to create a new message.
  */
 export const ScanResultSchema: GenMessage<ScanResult> = /*@__PURE__*/
-  messageDesc(file_slotmesh_codes_v1_tills_service, 6);
+  messageDesc(file_slotmesh_codes_v1_tills_service, 8);
 
 /**
  * What became of the scans.
@@ -300,7 +336,7 @@ export type UploadScansResponse = Message<"slotmesh.codes.v1.UploadScansResponse
  * Use `create(UploadScansResponseSchema)` to create a new message.
  */
 export const UploadScansResponseSchema: GenMessage<UploadScansResponse> = /*@__PURE__*/
-  messageDesc(file_slotmesh_codes_v1_tills_service, 7);
+  messageDesc(file_slotmesh_codes_v1_tills_service, 9);
 
 /**
  * Asks for conflicts.
@@ -335,7 +371,7 @@ export type ListConflictsRequest = Message<"slotmesh.codes.v1.ListConflictsReque
  * Use `create(ListConflictsRequestSchema)` to create a new message.
  */
 export const ListConflictsRequestSchema: GenMessage<ListConflictsRequest> = /*@__PURE__*/
-  messageDesc(file_slotmesh_codes_v1_tills_service, 8);
+  messageDesc(file_slotmesh_codes_v1_tills_service, 10);
 
 /**
  * A page of conflicts.
@@ -363,7 +399,7 @@ export type ListConflictsResponse = Message<"slotmesh.codes.v1.ListConflictsResp
  * Use `create(ListConflictsResponseSchema)` to create a new message.
  */
 export const ListConflictsResponseSchema: GenMessage<ListConflictsResponse> = /*@__PURE__*/
-  messageDesc(file_slotmesh_codes_v1_tills_service, 9);
+  messageDesc(file_slotmesh_codes_v1_tills_service, 11);
 
 /**
  * What a till told the clerk who handed something over.
@@ -578,6 +614,21 @@ export const TillsService: GenService<{
     methodKind: "server_streaming";
     input: typeof GetTillChangesRequestSchema;
     output: typeof GetTillChangesResponseSchema;
+  },
+  /**
+   * Lists the public keys of tickets. As JSON, over Connect's GET, the answer is a JWKS (RFC 7517): readers
+   * of tickets that are no till of ours, and tills between two snapshots, fetch it as one. A new key is in it
+   * a day before it signs, so who asks more often than that never meets a ticket of a key that it lacks; one
+   * that took the place of leaked keys signs at once. Caches may keep the answer for a second.
+   *
+   * Any token, or none.
+   *
+   * @generated from rpc slotmesh.codes.v1.TillsService.ListTicketKeys
+   */
+  listTicketKeys: {
+    methodKind: "unary";
+    input: typeof ListTicketKeysRequestSchema;
+    output: typeof ListTicketKeysResponseSchema;
   },
   /**
    * Records what a till handed over while it was offline, each scan once by its nonce. A scan is judged
