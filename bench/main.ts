@@ -16,6 +16,7 @@ import { formatProfiles } from "./suite/profile.ts";
 import { conditions, formatTable, type Line } from "./suite/report.ts";
 import { createRig } from "./suite/rig.ts";
 import { measureRpc } from "./suite/rpc.ts";
+import { measureStrangers } from "./suite/strangers.ts";
 
 const DATA = join(import.meta.dirname, "../.data/bench");
 const PROFILES = join(DATA, "profiles");
@@ -61,6 +62,9 @@ await runTool({
         const codes = await measureCodes(rig, options.rounds);
         lines.push(...codes.lines);
         details.push("", ...codes.table);
+      }
+      if (options.groups.includes("strangers")) {
+        lines.push(...(await measureStrangers(rig, options.rounds)));
       }
     } finally {
       await rig.stop();

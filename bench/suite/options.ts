@@ -9,6 +9,7 @@ export const GROUPS = {
   slot: "B4, B5 and the budget: one hot slot against the source document's way",
   drain: "B6: the settler against a bare loop of INSERTs",
   codes: "B12 and B13: what a code costs as its space fills, and in batches",
+  strangers: "B14: whether an answer's time tells what its words do not",
 } as const;
 
 export type Group = keyof typeof GROUPS;
