@@ -33,9 +33,9 @@ const BLOCK_MAX = 512;
 const BLOCK_PART_MAX = 1000;
 const BLOCKS_KEPT_MAX = 20_000;
 const LEASE_MS = 600_000;
-/** How many freed numbers of each space are looked at where many are asked for at once; then, of one that is
- * still short, how many in one go, and how often. */
-const FREED_EACH = 64;
+/** How many freed numbers of each space are looked at besides those that are missing, since codes may have
+ * some; then, of one that is still short, how many in one go, and how often. */
+const FREED_SPARE = 4;
 const FREED_NUMBERS = 500;
 const FREED_LOOKS_MAX = 20;
 /** How many positions the walk looks at when nothing else is left. */
@@ -154,8 +154,7 @@ async function lease(sql: Sql, asked: readonly Asked[], nowMs: number): Promise<
     return { space, count, numbers: fresh, known: new Set([...held, ...fresh]) };
   });
   const isShort = ({ numbers, count }: Lease) => numbers.length < count;
-  await recycle(sql, leases.filter(isShort), FREED_EACH, nowMs);
-  // A space of many freed numbers may have left none of the look to those behind it.
+  await recycle(sql, leases.filter(isShort), FREED_SPARE, nowMs);
   for (const one of leases.filter(isShort)) {
     // One after the other: a transaction has one connection.
     await recycleAll(sql, one, nowMs);
@@ -186,20 +185,26 @@ async function recycleAll(sql: Sql, lease: Lease, nowMs: number): Promise<void> 
   }
 }
 
-/** Takes freed numbers for some spaces in one look, the longest free first. A number can be noted as free and
- * be a code all the same, if its lease ran out or the cursor came by: then the note goes. Returns how many
- * were looked at. */
+/** Takes freed numbers for some spaces in one look, the longest free first: what is missing, and some to
+ * spare. A number can be noted as free and be a code all the same, if its lease ran out or the cursor came
+ * by: then the note goes. Returns how many were looked at. */
 async function recycle(
   sql: Sql,
   leases: readonly Lease[],
-  each: number,
+  spare: number,
   nowMs: number,
 ): Promise<number> {
   if (leases.length === 0) {
     return 0;
   }
-  const keys = leases.map(({ space }) => space.key);
-  const freed = await listFreed(sql, keys, nowMs, each * leases.length);
+  const freed = await listFreed(
+    sql,
+    leases.map(({ space, count, numbers }) => ({
+      key: space.key,
+      countMax: count - numbers.length + spare,
+    })),
+    nowMs,
+  );
   const bySpace = new Map(leases.map((one) => [nameOfSpace(one.space.key), one]));
   const candidates = freed.flatMap((one) => {
     const lease = bySpace.get(nameOfSpace(one));

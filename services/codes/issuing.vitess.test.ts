@@ -24,6 +24,26 @@ test("an issued code is six digits and the suffix of its appointment", async () 
   expect(await digitsOf(issue)).toMatch(/^[0-9]{6}07$/);
 });
 
+test("in a batch each code has its own terms, also where the others leave them out", async () => {
+  const issues = [
+    codes.wish("30"),
+    codes.wish("30", { items: 3, goods: "a phone" }),
+    codes.wish("30", { startsAtMs: Date.now() + 3_600_000 }),
+  ];
+  await issuing.issueCodes({ issues });
+  const owner = codes.as({ role: "shopper", tenantId: codes.tenantId, subjectId: "shopper" });
+  const shown = await Promise.all(
+    issues.map(({ appointmentId }) => owner.getCode({ appointmentId })),
+  );
+  expect(
+    shown.map(({ code }) => [code?.items, code?.itemsLeft, code?.goods, Boolean(code?.openTime)]),
+  ).toEqual([
+    [1, 1, "", false],
+    [3, 3, "a phone", false],
+    [1, 1, "", true],
+  ]);
+});
+
 test("issuing twice gives the same codes, also for a batch that holds one appointment twice", async () => {
   const issues = ["00", "07", "31", "99"].map((suffix) => wish(suffix));
   await issuing.issueCodes({ issues });

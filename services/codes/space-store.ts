@@ -56,18 +56,19 @@ export async function readCursors(
   return new Map(rows.map((row) => [nameOfSpace(toKey(row)), Number(row.next_number)]));
 }
 
-/** Lists numbers of some spaces that may be given again, of each the longest free first, and at most so many
- * altogether: the last spaces may get none. Whoever asks holds their cursors, so nobody else does. */
+/** Lists numbers of some spaces that may be given again, of each the longest free first and at most so many:
+ * one limit for all would be spent on the first space that has many. Whoever asks holds their cursors, so
+ * nobody else does. */
 export async function listFreed(
   sql: Sql,
-  keys: readonly SpaceKey[],
+  wants: readonly { readonly key: SpaceKey; readonly countMax: number }[],
   nowMs: number,
-  countMax: number,
 ): Promise<SpaceNumber[]> {
+  const ofOne = `(select tenant_id, shape, location, number from freed_number force index (by_time)
+     where (${KEY_COLUMNS}) = (?, ?, ?, ?) and free_at_ms <= ? order by free_at_ms limit ?)`;
   const rows = await sql.select<Row & { number: string }>(
-    `select tenant_id, shape, location, number from freed_number force index (by_time)
-     where (${KEY_COLUMNS}) in (?) and free_at_ms <= ? limit ${countMax}`,
-    [keys.map(keyValues), nowMs],
+    wants.map(() => ofOne).join(" union all "),
+    wants.flatMap(({ key, countMax }) => [...keyValues(key), nowMs, countMax]),
   );
   return rows.map((row) => ({ ...toKey(row), number: Number(row.number) }));
 }
