@@ -185,38 +185,44 @@ function openSpace(rig: Rig, pattern: string) {
       }
     },
 
-    /** Issues in batches of a size. Unless it is kept, what was issued is revoked, outside of the time; but MySQL
-     * purges what that left for a while, on the cores of what is issued next. */
+    /** Issues in batches of a size, and tells the middle round. Unless it is kept, what was issued is revoked,
+     * outside of the time; but MySQL purges what that left for a while, on the cores of what is issued next. */
     async costOf(
       strategy: Strategy,
       rounds: number,
       size: number,
       { isKept = false } = {},
     ): Promise<Cost> {
-      const sum = { ms: 0, trips: 0, candidates: 0, issued: 0, asked: 0 };
-      for (let index = 0; index < rounds * BATCHES[strategy]; index += 1) {
-        const asked = wishes(BATCH, strategy);
-        Object.assign(counts, { trips: 0, candidates: 0 });
-        const startedMs = performance.now();
-        let issued = 0;
-        for (let start = 0; start < BATCH; start += size) {
-          const states = await issueCodes(options, asked.slice(start, start + size));
-          issued += states.filter((state) => state === "live").length;
+      const each: number[] = [];
+      const sum = { trips: 0, candidates: 0, issued: 0, asked: 0 };
+      for (let round = 0; round < rounds; round += 1) {
+        const ofRound = { ms: 0, issued: 0 };
+        for (let index = 0; index < BATCHES[strategy]; index += 1) {
+          const asked = wishes(BATCH, strategy);
+          Object.assign(counts, { trips: 0, candidates: 0 });
+          const startedMs = performance.now();
+          let issued = 0;
+          for (let start = 0; start < BATCH; start += size) {
+            const states = await issueCodes(options, asked.slice(start, start + size));
+            issued += states.filter((state) => state === "live").length;
+          }
+          ofRound.ms += performance.now() - startedMs;
+          ofRound.issued += issued;
+          sum.trips += counts.trips;
+          sum.candidates += strategy === "random" ? counts.candidates : issued;
+          sum.asked += BATCH;
+          if (isKept) {
+            live += issued;
+          } else {
+            await revokeCodes(options, asked, BY);
+          }
         }
-        sum.ms += performance.now() - startedMs;
-        sum.trips += counts.trips;
-        sum.candidates += strategy === "random" ? counts.candidates : issued;
-        sum.issued += issued;
-        sum.asked += BATCH;
-        if (isKept) {
-          live += issued;
-        } else {
-          await revokeCodes(options, asked, BY);
-        }
+        each.push((ofRound.issued * 1000) / ofRound.ms);
+        sum.issued += ofRound.issued;
       }
       const issued = Math.max(1, sum.issued);
       return {
-        codesPerSecond: (sum.issued * 1000) / sum.ms,
+        codesPerSecond: median(each),
         roundTrips: sum.trips / issued,
         candidates: sum.candidates / issued,
         gaveUp: 1 - sum.issued / sum.asked,
@@ -226,7 +232,7 @@ function openSpace(rig: Rig, pattern: string) {
     /** Inserts random numbers and nothing else, a statement a shard, and returns how many a second. */
     async insertBare(rounds: number): Promise<number> {
       const each: number[] = [];
-      for (let index = 0; index < rounds; index += 1) {
+      for (let index = 0; index < rounds * BATCHES.permutation; index += 1) {
         const rows = wishes(BATCH, "permutation").map(({ policy, ...wish }) => ({
           ...{ ...wish, policyVersion: policy.version, issuedAtMs: Date.now() },
           code: String(randomInt(10 ** 10)).padStart(10, "0") + wish.appointmentId.slice(-2),

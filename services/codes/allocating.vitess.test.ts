@@ -110,26 +110,48 @@ test("what was leased by a process that died is found again once the space has b
   await codes.stop();
 });
 
-test("a freed number that is leased and not used comes back after ten minutes, a used one does not", async () => {
-  let nowMs = Date.now();
-  const codes = openCodes({ now: () => nowMs });
-  await codes.choosePolicy(small(10));
+test("freed numbers that a process leased are nobody else's, and found again when it is gone", async () => {
+  const codes = openCodes();
+  await codes.choosePolicy(small(20));
   const space = await spaceOf(codes, "15");
-  const issues = await issueEach(codes, 10, "15");
-  await codes.issuing.revokeCodes({ revokes: issues.slice(0, 2) });
-  const dead = createAllocator({ database: codes.database, now: () => nowMs });
+  const issues = await issueEach(codes, 20, "15");
+  await codes.issuing.revokeCodes({ revokes: issues.slice(0, 4) });
+  const freed = () =>
+    codes.database.select("select number from freed_number where suffix = '15' and tenant_id = ?", [
+      codes.tenantId,
+    ]);
+  expect((await freed()).length).toBe(4);
+  const dead = createAllocator({ database: codes.database, now: Date.now });
   const [leased = []] = await dead.take([{ space, count: 2 }]);
   expect(leased.length).toBe(2);
-  const full = () => rejection(codes.issuing.issueCodes({ issues: [codes.wish("15")] }));
-  expect(String(await full())).toContain("no free one was found");
+  expect((await freed()).length).toBe(2);
 
-  nowMs += 601_000;
-  const later = { expiresAtMs: nowMs + DAY_MS };
-  const again = [codes.wish("15", later), codes.wish("15", later)];
-  expect((await codes.issuing.issueCodes({ issues: again })).states).toEqual([LIVE, LIVE]);
-  nowMs += 601_000;
-  expect(String(await full())).toContain("suffix 15 has 10 live codes, and no free one was found");
+  // First what is noted as free, then what is neither live nor noted.
+  const again = await issueEach(codes, 4, "15");
+  const digits = await Promise.all(again.map(codes.digitsOf));
+  expect(new Set(digits)).toEqual(
+    new Set(await Promise.all(issues.slice(0, 4).map(codes.digitsOf))),
+  );
+  expect(digits).toEqual(expect.arrayContaining(leased.map((number) => space.codeOf(number))));
+  expect(await freed()).toEqual([]);
+  expect(
+    String(await rejection(codes.issuing.issueCodes({ issues: [codes.wish("15")] }))),
+  ).toContain("suffix 15 has 20 live codes, and no free one was found");
   await codes.stop();
+});
+
+test("each space of a shard gets what it lacks, however many numbers another has free", async () => {
+  const codes = openCodes();
+  await codes.choosePolicy(small(300));
+  const [many, few] = [await issueEach(codes, 300, "20"), await issueEach(codes, 300, "21")];
+  await codes.issuing.revokeCodes({ revokes: [...many, ...few.slice(0, 3)] });
+  const other = openCodes({ tenantId: codes.tenantId });
+  const issues = Array.from({ length: 6 }, (_, n) => codes.wish(n < 3 ? "20" : "21"));
+  await other.issuing.issueCodes({ issues });
+  const digits = await Promise.all(issues.map(codes.digitsOf));
+  expect(digits.filter((code) => code.endsWith("21")).length).toBe(3);
+  expect(new Set(digits).size).toBe(6);
+  await Promise.all([codes.stop(), other.stop()]);
 });
 
 test("notes of free numbers that are codes by now are passed over, and the free ones behind them found", async () => {

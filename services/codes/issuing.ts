@@ -55,7 +55,7 @@ async function issueOnShard(
   const states = new Map<string, State>();
   for (let round = 0; round < ROUNDS_MAX && waiting.size > 0; round += 1) {
     const nowMs = now();
-    const offers = await makeOffers(options, [...waiting.values()]);
+    const offers = await makeOffers(options, [...waiting.values()], { isRetry: round > 0 });
     if (offers.length === 0) {
       break;
     }
@@ -85,6 +85,7 @@ async function issueOnShard(
 async function makeOffers(
   { spaces, sources }: IssuingOptions,
   wishes: readonly Wish[],
+  { isRetry }: { readonly isRetry: boolean },
 ): Promise<Offer[]> {
   const offers: Offer[] = [];
   let left = wishes.map((wish) => ({
@@ -96,7 +97,7 @@ async function makeOffers(
       left.filter((one) => one.spaces.length > level),
       (one) => one.spaces[level] as Space,
     );
-    const taken = await takeFor(sources, [...bySpace]);
+    const taken = await takeFor(sources, [...bySpace], { isRetry });
     left = [];
     for (const [index, [space, asking]] of [...bySpace].entries()) {
       const numbers = taken[index] ?? [];
@@ -117,6 +118,7 @@ async function makeOffers(
 async function takeFor(
   sources: IssuingOptions["sources"],
   asking: readonly (readonly [Space, readonly { readonly wish: Wish }[]])[],
+  options: { readonly isRetry: boolean },
 ): Promise<number[][]> {
   const taken = new Array<number[]>(asking.length);
   const byStrategy = Map.groupBy(
@@ -129,7 +131,7 @@ async function takeFor(
         const [space, wishes] = asking[index] as (typeof asking)[number];
         return { space, count: wishes.length };
       });
-      const numbers = await retryTransient(() => sources[strategy].take(wants));
+      const numbers = await retryTransient(() => sources[strategy].take(wants, options));
       for (const [position, index] of indexes.entries()) {
         taken[index] = numbers[position] ?? [];
       }

@@ -43,14 +43,15 @@ export function moveCursors(
   );
 }
 
-/** Reads the cursors of some spaces, by nameOfSpace. */
-export async function readCursors(
+/** Locks the cursors of some spaces until the transaction ends, and reads them, by nameOfSpace. Of a space that
+ * has none there is nothing to lock. */
+export async function lockCursors(
   sql: Sql,
   keys: readonly SpaceKey[],
 ): Promise<Map<string, number>> {
   const rows = await sql.select<Row & { next_number: string }>(
     `select tenant_id, shape, location, next_number from code_space
-     where (${KEY_COLUMNS}) in (?)`,
+     where (${KEY_COLUMNS}) in (?) for update`,
     [keys.map(keyValues)],
   );
   return new Map(rows.map((row) => [nameOfSpace(toKey(row)), Number(row.next_number)]));
