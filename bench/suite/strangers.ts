@@ -9,11 +9,11 @@ import { openDatabase } from "#shared/mysql.ts";
 import { openRedis, redisReady } from "#shared/redis.ts";
 import { suffixOf } from "#shared/suffix.ts";
 import { clientAs } from "#shared/testing.ts";
-import { BUDGET_NAMES, GUESS_RULES, type GuessRules } from "../../services/codes/budgets.ts";
 import { issueCodes, type Wish } from "../../services/codes/issuing.ts";
 import { createParts } from "../../services/codes/parts.ts";
 import { DEFAULT_POLICY } from "../../services/codes/policy.ts";
 import { codesService } from "../../services/codes/service.ts";
+import { AMPLE_GUESSES } from "../../services/codes/testing.ts";
 import { generateTicketKey } from "../../services/codes/ticket-keys.ts";
 import { createLogger } from "../../services/shared/log.ts";
 import type { Line } from "./report.ts";
@@ -27,13 +27,6 @@ const REDIS_READY_MS = 3000;
 const [STORE, OTHER_STORE] = ["7", "8"];
 /** Right 55 times of 100, where a coin is right 50 times. */
 const AIM = 0.5 / 0.55;
-/** Enough for every call here: else the budgets of guesses would answer. */
-const AMPLE: GuessRules = {
-  ...GUESS_RULES,
-  budgets: Object.fromEntries(
-    BUDGET_NAMES.map((name) => [name, { burst: 1_000_000, everyMs: 1 }]),
-  ) as unknown as GuessRules["budgets"],
-};
 
 /** A way to ask: for something that exists, and for something that does not. */
 interface Asking {
@@ -116,7 +109,8 @@ async function openStrangers(rig: Rig) {
   const keys = [generateTicketKey(Date.now())];
   const parts = createParts({
     ...{ database, redis, logger, numbersKey: randomBytes(32), ticketKeys: () => keys },
-    guessRules: AMPLE,
+    // Else the budgets of guesses would answer.
+    guessRules: AMPLE_GUESSES,
   });
   const methods = codesService(parts);
   const tenantId = `bench-${randomBytes(6).toString("hex")}`;

@@ -176,6 +176,35 @@ test("lookups of unknown codes, other tenants and other stores are told the same
   await unknown.stop();
 });
 
+test("what is told the same asks the database the same, so that time tells nothing either", async () => {
+  const seen: string[] = [];
+  const watched = openCodes({ before: (_kind, statement) => void seen.push(statement) });
+  const live = await watched.issue("31");
+  const unknown = `${String((Number(live.code.slice(0, 6)) + 1) % 1e6).padStart(6, "0")}31`;
+  const clerkOf = (tenant: string) =>
+    watched.as({ role: "staff", tenantId: tenant, subjectId: "kim", storeIds: ["8"] });
+  const statements = async (call: () => Promise<unknown>) => {
+    await rejection(call());
+    seen.length = 0;
+    await rejection(call());
+    return [...seen];
+  };
+  const [mine, theirs] = [clerkOf(watched.tenantId), clerkOf(uniqueTenant())];
+  for (const clerk of [mine, theirs]) {
+    const look = (code: string) => statements(() => clerk.lookupCode({ code, storeId: "8" }));
+    expect(await look(live.code)).toEqual(await look(unknown));
+    const redeem = (code: string) =>
+      statements(() => clerk.redeemCode({ code, storeId: "8", requestId: "r" }));
+    const asked = await redeem(live.code);
+    expect(asked).toEqual(await redeem(unknown));
+    expect(asked.length).toBe(2);
+  }
+  const nobody = watched.as({ role: "shopper", tenantId: watched.tenantId, subjectId: "nobody" });
+  const get = (appointmentId: string) => statements(() => nobody.getCode({ appointmentId }));
+  expect(await get(live.appointmentId)).toEqual(await get(uniqueAppointment("31")));
+  await watched.stop();
+});
+
 test("staff of another store are refused before anything is looked up", async () => {
   const { code } = await issue("28");
   const other = as({ role: "staff", tenantId, subjectId: "eve", storeIds: [uniqueId()] });

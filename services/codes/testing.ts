@@ -19,7 +19,8 @@ import { generateTicketKey, type TicketKeys } from "./ticket-keys.ts";
 
 const HOUR_MS = 3_600_000;
 const REDIS_READY_MS = 3000;
-const AMPLE_GUESSES: GuessRules = {
+/** Budgets that nothing uses up. */
+export const AMPLE_GUESSES: GuessRules = {
   ...GUESS_RULES,
   budgets: Object.fromEntries(
     BUDGET_NAMES.map((name) => [name, { burst: 1_000_000, everyMs: 1 }]),
