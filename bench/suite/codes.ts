@@ -1,35 +1,14 @@
 // B12 and B13: what a code costs as its space fills, in both ways to find a free number, and in batches
 // against one by one. The space of B12 has four random digits at each of some suffixes; it is filled step
 // by step, and at each step codes are issued and revoked again, so that it stays as full as it is. That of B13
-// is the default policy's, six digits. Issuing is Codes' own, called without a wire: what is measured is the
-// way to a number and into the table.
+// is the default policy's, six digits. What is compared is done in turns.
 
-import { randomBytes, randomInt } from "node:crypto";
-import { type Database, openDatabase, type Sql } from "#shared/mysql.ts";
-import { openRedis } from "#shared/redis.ts";
-import type { NumberSource } from "../../services/codes/allocating.ts";
-import { createDrawing } from "../../services/codes/drawing.ts";
-import { issueCodes, type Wish } from "../../services/codes/issuing.ts";
-import { createParts } from "../../services/codes/parts.ts";
-import { DEFAULT_POLICY, type Policy } from "../../services/codes/policy.ts";
-import { revokeCodes } from "../../services/codes/revoking.ts";
-import { createLogger } from "../../services/shared/log.ts";
+import { DEFAULT_POLICY } from "../../services/codes/policy.ts";
+import { BATCH, openSpace, type Round } from "./code-space.ts";
 import type { Line } from "./report.ts";
 import { median, type Rig } from "./rig.ts";
 
-const STRATEGIES = ["permutation", "random"] as const;
-type Strategy = (typeof STRATEGIES)[number];
 const FILLS = [0, 50, 90, 99, 99.9] as const;
-/** Five on each of the four shards. */
-const SUFFIXES = Array.from({ length: 20 }, (_, index) => String(index * 5).padStart(2, "0"));
-const NUMBERS_EACH = 10_000;
-const BATCH = 100;
-/** Batches of a round. A process leases numbers of a location for two of them: fewer would measure one that
- * leases against one that does not. Drawing at random leases nothing, and at the end takes seconds a batch. */
-const BATCHES: Record<Strategy, number> = { permutation: 10, random: 1 };
-const FILL_BATCH = 1000;
-const HOUR_MS = 3_600_000;
-const BY = { actorId: "bench", reason: "" };
 const COST_AIM = 1 / 1.5;
 const BATCH_AIM = 20;
 
@@ -42,44 +21,55 @@ interface Cost {
   readonly gaveUp: number;
 }
 
+/** What issuing came to where so much is live, with an empty space beside it. */
+interface Fill {
+  readonly percentLive: number;
+  readonly permutation: Cost;
+  readonly none: Cost;
+  readonly random: Cost;
+}
+
 /** Measures them. Returns the lines, and a table of both strategies by fill. */
 export async function measureCodes(
   rig: Rig,
   rounds: number,
 ): Promise<{ lines: Line[]; table: string[] }> {
-  const space = openSpace(rig, "RRRR LL");
+  const [filling, empty] = [openSpace(rig, "RRRR LL"), openSpace(rig, "RRRR LL")];
+  const fresh = openSpace(rig, DEFAULT_POLICY.pattern);
+  const spaces = [filling, empty, fresh];
   try {
-    await space.prepare();
-    const costs = new Map<string, Cost>();
-    for (const fill of FILLS) {
-      rig.say(`B12: ${fill} % full`);
-      await space.fillTo(fill);
-      for (const strategy of STRATEGIES) {
-        costs.set(`${strategy} ${fill}`, await space.costOf(strategy, rounds, BATCH));
-      }
+    await Promise.all(spaces.map((space) => space.prepare()));
+    const fills: Fill[] = [];
+    for (const percentLive of FILLS) {
+      rig.say(`B12: ${percentLive} % full`);
+      await filling.fillTo(percentLive);
+      const [permutation, none] = await inTurns(rounds, [
+        () => filling.issueRound("permutation", BATCH),
+        () => empty.issueRound("permutation", BATCH),
+      ]);
+      const [random] = await inTurns(rounds, [() => filling.issueRound("random", BATCH)]);
+      fills.push({ percentLive, permutation, none, random } as Fill);
     }
-    await space.audit();
     rig.say("B13: in batches and one by one");
-    const fresh = openSpace(rig, DEFAULT_POLICY.pattern);
-    await fresh.prepare();
-    const batches = await fresh.costOf("permutation", rounds, BATCH, { isKept: true });
-    const single = await fresh.costOf("permutation", rounds, 1, { isKept: true });
-    await fresh.audit();
-    const floor = await fresh.insertBare(rounds);
-    await fresh.stop();
-    const at = (strategy: Strategy, fill: number) => costs.get(`${strategy} ${fill}`) as Cost;
-    const [empty, full] = [at("permutation", 0), at("permutation", 99.9)];
+    const kept = { isKept: true };
+    const [batches, single, bare] = (await inTurns(rounds, [
+      () => fresh.issueRound("permutation", BATCH, kept),
+      () => fresh.issueRound("permutation", 1, kept),
+      () => fresh.insertRound(),
+    ])) as [Cost, Cost, Cost];
+    await Promise.all(spaces.map((space) => space.audit()));
+    const full = fills.at(-1) as Fill;
     return {
       lines: [
         {
           id: "B12",
           what: "codes a second where 99.9 % of the numbers are live / where none is",
-          ratio: full.codesPerSecond / empty.codesPerSecond,
+          ratio: full.permutation.codesPerSecond / full.none.codesPerSecond,
           aim: COST_AIM,
           numbers: [
-            `${round(full.codesPerSecond)} / ${round(empty.codesPerSecond)} codes/s`,
-            `gave up ${percent(full.gaveUp)}; drawn at random ${percent(at("random", 99.9).gaveUp)}, ` +
-              `at 99 % full ${percent(at("random", 99).gaveUp)}`,
+            `${round(full.permutation.codesPerSecond)} / ${round(full.none.codesPerSecond)} codes/s`,
+            `gave up ${percent(full.permutation.gaveUp)}; drawn at random ` +
+              `${percent(full.random.gaveUp)}, at 99 % full ${percent(fills.at(-2)?.random.gaveUp ?? 0)}`,
           ],
         },
         {
@@ -89,217 +79,53 @@ export async function measureCodes(
           aim: BATCH_AIM,
           numbers: [
             `${round(batches.codesPerSecond)} / ${round(single.codesPerSecond)} codes/s`,
-            `bare inserts of random numbers in such batches ${round(floor)} codes/s`,
+            `bare inserts of random numbers in such batches ${round(bare.codesPerSecond)} codes/s`,
           ],
         },
       ],
-      table: formatCosts(at),
+      table: formatFills(fills),
     };
   } finally {
-    await space.stop();
+    await Promise.all(spaces.map((space) => space.stop()));
   }
 }
 
-/** Opens Codes for a tenant of its own, whose codes are of a pattern. */
-function openSpace(rig: Rig, pattern: string) {
-  const counts = { trips: 0, candidates: 0 };
-  const database = openDatabase(rig.env.SLOTMESH_MYSQL_DSN ?? "", "codes");
-  const logger = createLogger("bench", "silent");
-  const redis = openRedis(rig.env.SLOTMESH_REDIS_URL ?? "", logger);
-  const parts = createParts({
-    database: counting(database, counts),
-    redis,
-    logger,
-    numbersKey: randomBytes(32),
-    ticketKeys: () => [],
-  });
-  const { numberLocks } = parts.redis;
-  const tripping =
-    <Args extends unknown[], Result>(call: (...args: Args) => Promise<Result>) =>
-    (...args: Args) => {
-      counts.trips += 1;
-      return call(...args);
+/** Does a round of each in turn, so that all of them have the machine as it is then, and tells the middle one of
+ * each. */
+async function inTurns(rounds: number, kinds: readonly (() => Promise<Round>)[]): Promise<Cost[]> {
+  const done = kinds.map((): Round[] => []);
+  for (let index = 0; index < rounds; index += 1) {
+    for (const [kind, run] of kinds.entries()) {
+      done[kind]?.push(await run());
+    }
+  }
+  return done.map((each) => {
+    const sum = (of: (one: Round) => number) => each.reduce((total, one) => total + of(one), 0);
+    const issued = Math.max(
+      1,
+      sum((one) => one.issued),
+    );
+    return {
+      codesPerSecond: median(each.map((one) => (one.issued * 1000) / one.ms)),
+      roundTrips: sum((one) => one.trips) / issued,
+      candidates: sum((one) => one.candidates) / issued,
+      gaveUp: 1 - sum((one) => one.issued) / sum((one) => one.asked),
     };
-  const sources: Record<Strategy, NumberSource> = {
-    permutation: parts.sources.permutation,
-    random: createDrawing({
-      database: counting(database, counts),
-      locks: {
-        lock: tripping(numberLocks.lock),
-        areLocked: tripping(numberLocks.areLocked),
-        unlock: tripping(numberLocks.unlock),
-      },
-      draw: (bound) => {
-        counts.candidates += 1;
-        return randomInt(bound);
-      },
-    }),
-  };
-  const options = { ...parts, sources, now: Date.now };
-  const tenantId = `bench-${randomBytes(6).toString("hex")}`;
-  const policies = STRATEGIES.map(
-    (allocation, index): Policy => ({
-      ...DEFAULT_POLICY,
-      version: index + 1,
-      pattern,
-      allocation,
-      quarantineSeconds: 0,
-      reversalSeconds: 0,
-    }),
-  );
-  const policyOf = (strategy: Strategy) =>
-    policies.find(({ allocation }) => allocation === strategy) as Policy;
-  let live = 0;
-
-  const wishes = (count: number, strategy: Strategy): Wish[] =>
-    Array.from({ length: count }, (_, index) => ({
-      appointmentId: randomBytes(16).toString("hex") + SUFFIXES[index % SUFFIXES.length],
-      ...{ tenantId, shopperId: "bench", storeId: "1", partySize: 1, items: 1, goods: "" },
-      ...{ anyStore: false, opensAtMs: undefined, expiresAtMs: Date.now() + HOUR_MS },
-      policy: policyOf(strategy),
-    }));
-
-  return {
-    /** Makes the policies and warms the caches. */
-    async prepare(): Promise<void> {
-      for (const policy of policies) {
-        await parts.policyStore.insert(tenantId, {
-          ...{ policy, createdBy: "bench", createdAtMs: Date.now() },
-        });
-      }
-      const some = wishes(BATCH, "permutation");
-      await issueCodes(options, some);
-      await revokeCodes(options, some, BY);
-    },
-
-    /** Issues until so many percent of all numbers are live. */
-    async fillTo(percentLive: number): Promise<void> {
-      const wanted = Math.floor((SUFFIXES.length * NUMBERS_EACH * percentLive) / 100);
-      while (live < wanted) {
-        const count = Math.min(FILL_BATCH, wanted - live);
-        const states = await issueCodes(options, wishes(count, "permutation"));
-        if (states.some((state) => state !== "live")) {
-          throw new Error(`at ${live} live codes some of ${count} were not issued`);
-        }
-        live += count;
-      }
-    },
-
-    /** Issues in batches of a size, and tells the middle round. Unless it is kept, what was issued is revoked,
-     * outside of the time; but MySQL purges what that left for a while, on the cores of what is issued next. */
-    async costOf(
-      strategy: Strategy,
-      rounds: number,
-      size: number,
-      { isKept = false } = {},
-    ): Promise<Cost> {
-      const each: number[] = [];
-      const sum = { trips: 0, candidates: 0, issued: 0, asked: 0 };
-      for (let round = 0; round < rounds; round += 1) {
-        const ofRound = { ms: 0, issued: 0 };
-        for (let index = 0; index < BATCHES[strategy]; index += 1) {
-          const asked = wishes(BATCH, strategy);
-          Object.assign(counts, { trips: 0, candidates: 0 });
-          const startedMs = performance.now();
-          let issued = 0;
-          for (let start = 0; start < BATCH; start += size) {
-            const states = await issueCodes(options, asked.slice(start, start + size));
-            issued += states.filter((state) => state === "live").length;
-          }
-          ofRound.ms += performance.now() - startedMs;
-          ofRound.issued += issued;
-          sum.trips += counts.trips;
-          sum.candidates += strategy === "random" ? counts.candidates : issued;
-          sum.asked += BATCH;
-          if (isKept) {
-            live += issued;
-          } else {
-            await revokeCodes(options, asked, BY);
-          }
-        }
-        each.push((ofRound.issued * 1000) / ofRound.ms);
-        sum.issued += ofRound.issued;
-      }
-      const issued = Math.max(1, sum.issued);
-      return {
-        codesPerSecond: median(each),
-        roundTrips: sum.trips / issued,
-        candidates: sum.candidates / issued,
-        gaveUp: 1 - sum.issued / sum.asked,
-      };
-    },
-
-    /** Inserts random numbers and nothing else, a statement a shard, and returns how many a second. */
-    async insertBare(rounds: number): Promise<number> {
-      const each: number[] = [];
-      for (let index = 0; index < rounds * BATCHES.permutation; index += 1) {
-        const rows = wishes(BATCH, "permutation").map(({ policy, ...wish }) => ({
-          ...{ ...wish, policyVersion: policy.version, issuedAtMs: Date.now() },
-          code: String(randomInt(10 ** 10)).padStart(10, "0") + wish.appointmentId.slice(-2),
-        }));
-        const byShard = Map.groupBy(rows, ({ code }) => Math.floor(Number(code.slice(-2)) / 25));
-        const startedMs = performance.now();
-        await Promise.all([...byShard.values()].map((part) => parts.store.insertCodes(part)));
-        each.push((BATCH * 1000) / (performance.now() - startedMs));
-      }
-      return median(each);
-    },
-
-    /** Fails unless the live codes are as many as were issued and not revoked, all different. */
-    async audit(): Promise<void> {
-      const rows = await database.select<{ codes: string; different: string }>(
-        `select suffix, count(*) as codes, count(distinct active_code) as different
-         from pickup_code where tenant_id = ? and active_code is not null group by suffix`,
-        [tenantId],
-      );
-      const found = rows.reduce((total, row) => total + Number(row.codes), 0);
-      if (found !== live || rows.some((row) => row.codes !== row.different)) {
-        throw new Error(`wanted ${live} different live codes, found ${JSON.stringify(rows)}`);
-      }
-    },
-
-    async stop(): Promise<void> {
-      redis.disconnect();
-      await database.stop();
-    },
-  };
-}
-
-function counting(database: Database, counts: { trips: number }): Database {
-  const through = (sql: Sql): Sql => ({
-    select: (statement, values) => {
-      counts.trips += 1;
-      return sql.select(statement, values);
-    },
-    write: (statement, values) => {
-      counts.trips += 1;
-      return sql.write(statement, values);
-    },
   });
-  return {
-    ...database,
-    ...through(database),
-    transact: (work) => {
-      // Begin and commit.
-      counts.trips += 2;
-      return database.transact((sql) => work(through(sql)));
-    },
-  };
 }
 
-function formatCosts(at: (strategy: Strategy, fill: number) => Cost): string[] {
+function formatFills(fills: readonly Fill[]): string[] {
+  const row = (name: string, strategy: string, cost: Cost) =>
+    `| ${name} | ${strategy} | ${round(cost.codesPerSecond)} | ${cost.roundTrips.toFixed(2)} | ` +
+    `${cost.candidates.toFixed(1)} | ${percent(cost.gaveUp)} |`;
   return [
     "| full | strategy | codes/s | round trips a code | candidates a code | gave up |",
     "| --- | --- | --- | --- | --- | --- |",
-    ...FILLS.flatMap((fill) =>
-      STRATEGIES.map((strategy) => {
-        const cost = at(strategy, fill);
-        return (
-          `| ${fill} % | ${strategy} | ${round(cost.codesPerSecond)} | ${cost.roundTrips.toFixed(2)} | ` +
-          `${cost.candidates.toFixed(1)} | ${percent(cost.gaveUp)} |`
-        );
-      }),
-    ),
+    ...fills.flatMap(({ percentLive, permutation, none, random }) => [
+      row(`${percentLive} %`, "permutation", permutation),
+      row("none, in turns with it", "permutation", none),
+      row(`${percentLive} %`, "random", random),
+    ]),
   ];
 }
 
