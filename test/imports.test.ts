@@ -63,7 +63,7 @@ describe.each(files)("%s", (file) => {
 
   test("leaves the environment to config.ts and to scripts", () => {
     const text = readFileSync(join(ROOT, file), "utf8");
-    const mayRead = /config\.ts$|shared\/testing\.ts$|identity\/token\.ts$/.test(file);
+    const mayRead = /config\.ts$|shared\/testing\.ts$/.test(file);
     expect(mayRead || !text.includes("process.env")).toBe(true);
   });
 });

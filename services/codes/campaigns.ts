@@ -1,5 +1,6 @@
-// Runs campaigns, and takes them back: up to a million codes, a thousand at a time. A campaign is the subjects "<campaign>/<n>",
-// each of which is issued once however often it is asked for. So a run needs no lock and no owner:
+// Runs campaigns, and takes them back: up to a million codes, a thousand at a time. A campaign is the
+// subjects "<campaign>/<n>", each of which is issued once however often it is asked for. So a run needs no
+// lock and no owner:
 //
 //   1. read from which n on codes are missing
 //   2. issue the next thousand, all of them, or those that are not there yet

@@ -6,7 +6,7 @@
 import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { readKeyDir } from "./config.ts";
+import { readKeyDir } from "#shared/config.ts";
 import {
   readTicketKeys,
   rotate,

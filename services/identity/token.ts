@@ -6,8 +6,8 @@ import { randomInt } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { readKeyDir } from "#shared/config.ts";
 import { createSequence } from "#shared/ids.ts";
-import { readKeyDir } from "./config.ts";
 import { checkStores, isId, isTenantId, type PersonRole } from "./domain.ts";
 import { createSignToken, readTokenKeys, SIGNING_FILE } from "./tokens.ts";
 

@@ -1,11 +1,11 @@
 // Reads settings out of an environment. Each service's config.ts is the only file that touches
-// process.env; what is missing or malformed stops the start with the variable's name and what was
-// wanted.
+// process.env, and this one for scripts; what is missing or malformed stops the start with the variable's
+// name and what was wanted.
 
 import { fileURLToPath } from "node:url";
 
-/** Where `npm start` keeps the keys unless it says otherwise: for scripts that run beside the mesh. */
-export const KEY_DIR = fileURLToPath(new URL("../../.data/keys", import.meta.url));
+/** Where `npm start` keeps the keys unless it says otherwise. */
+const KEY_DIR = fileURLToPath(new URL("../../.data/keys", import.meta.url));
 
 /** An environment: names to values. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -17,6 +17,11 @@ export function readString(env: Environment, name: string, fallback?: string): s
     throw new Error(`${name} is not set, and has no default`);
   }
   return value;
+}
+
+/** Reads the folder of keys for a script that runs beside the mesh, not in it. */
+export function readKeyDir(env: Environment = process.env): string {
+  return readString(env, "SLOTMESH_KEY_DIR", KEY_DIR);
 }
 
 /** Returns a whole number between min and max. Throws if the variable is anything else. */
