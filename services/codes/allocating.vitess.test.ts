@@ -154,6 +154,32 @@ test("each space of a shard gets what it lacks, however many numbers another has
   await Promise.all([codes.stop(), other.stop()]);
 });
 
+test("four processes that issue and take back at once in a space nearly full never fail", async () => {
+  const key = { numbersKey: randomBytes(32), tenantId: uniqueTenant() };
+  const processes = Array.from({ length: 4 }, () => openCodes(key));
+  const [first] = processes as [Codes];
+  await first.choosePolicy(small(200));
+  await Promise.all(processes.map(({ parts }) => parts.policies.forget(key.tenantId)));
+  await issueEach(first, 170, "22");
+  await Promise.all(
+    processes.map(async (codes) => {
+      for (let round = 0; round < 15; round += 1) {
+        const issues = Array.from({ length: 3 }, () => codes.wish("22"));
+        const { states } = await codes.issuing.issueCodes({ issues });
+        expect(states).toEqual([LIVE, LIVE, LIVE]);
+        await codes.issuing.revokeCodes({ revokes: issues });
+      }
+    }),
+  );
+  const [row] = await first.database.select<{ codes: string; different: string }>(
+    `select count(*) as codes, count(distinct active_code) as different from pickup_code
+     where suffix = '22' and tenant_id = ? and active_code is not null`,
+    [key.tenantId],
+  );
+  expect([Number(row?.codes), Number(row?.different)]).toEqual([170, 170]);
+  await Promise.all(processes.map((codes) => codes.stop()));
+});
+
 test("notes of free numbers that are codes by now are passed over, and the free ones behind them found", async () => {
   const codes = openCodes();
   await codes.choosePolicy(small(1000));
