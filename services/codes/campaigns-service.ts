@@ -76,7 +76,7 @@ export function campaignsService(options: SubjectOptions): BoundMethod[] {
         const tenantId = tenantOf(request.tenantId, caller);
         const subjects = request.revokes.map((revoke) => ({ ...revoke, tenantId }));
         const by = { actorId: caller.subjectId, reason: request.reason };
-        const states = await revokeSubjects(options, subjects, by);
+        const states = await revokeSubjects(options, tenantId, subjects, by);
         return { states: states.map((state) => CODE_STATES[state]) };
       },
 

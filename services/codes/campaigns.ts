@@ -17,13 +17,13 @@ import type { By } from "./ending-store.ts";
 import { codesAltogether, PER_THOUSAND, type Policy } from "./policy.ts";
 import {
   findRows,
+  idsOf,
   issueSubjects,
   type SubjectOptions,
   type SubjectWish,
 } from "./subject-issuing.ts";
 import { revokeSubjects } from "./subject-revoking.ts";
 import type { Campaign, CampaignTerms, SubjectRow } from "./subject-store.ts";
-import { subjectIdsOf } from "./subjects.ts";
 import { noFreeCode, termsOf } from "./terms.ts";
 
 /** The codes of a batch: what is issued between two looks at the caller, and the most that two runs at once
@@ -96,7 +96,9 @@ export async function* revokeCampaign(
   do {
     const end = Math.min(revokedCodes + BATCH_CODES, wantedCodes);
     const subjects = wishesOf(campaign, revokedCodes, end);
-    const states = await batches.run(() => revokeSubjects(options, subjects, request));
+    const states = await batches.run(() =>
+      revokeSubjects(options, campaign.tenantId, subjects, request),
+    );
     redeemedCodes += states.filter((state) => state === "redeemed").length;
     revokedCodes = end;
     yield { revokedCodes, redeemedCodes, wantedCodes };
@@ -111,14 +113,10 @@ export async function listCampaign(
   countMax: number,
 ): Promise<{ readonly campaign: Campaign; readonly rows: readonly SubjectRow[] }> {
   const campaign = await get(options, name);
-  const secret = await options.subjectSecrets.get(campaign.tenantId);
-  const versions = [
-    await options.policies.get(campaign.tenantId, campaign.policyVersion),
-    ...(await options.policies.list(campaign.tenantId)),
-  ];
-  const ids = wishesOf(campaign, from, Math.min(from + countMax, campaign.nextIndex)).map((wish) =>
-    subjectIdsOf(secret, versions, wish),
-  );
+  const { tenantId, policyVersion, nextIndex } = campaign;
+  const policy = await options.policies.get(tenantId, policyVersion);
+  const wishes = wishesOf(campaign, from, Math.min(from + countMax, nextIndex));
+  const ids = await idsOf(options, { tenantId, policy }, wishes);
   const found = await findRows(options, ids.flat());
   const rows = ids.map((mine) => mine.flatMap((id) => found.get(id) ?? [])[0]);
   return { campaign, rows: rows.filter((row) => row !== undefined) };

@@ -48,13 +48,11 @@ export async function issueSubjects(
   wishes: readonly SubjectWish[],
   { isLookedUp }: { readonly isLookedUp: boolean },
 ): Promise<Issued> {
-  const { policies, subjectSecrets, now } = options;
   const tenantId = wishes[0]?.tenantId ?? "";
-  const secret = await subjectSecrets.get(tenantId);
-  const versions = [policy, ...(await policies.list(tenantId))];
-  const named = wishes.map((wish) => ({
+  const ids = await idsOf(options, { tenantId, policy }, wishes);
+  const named = wishes.map((wish, index) => ({
     wish,
-    ids: subjectIdsOf(secret, versions, wish),
+    ids: ids[index] ?? [],
     bodyHash: bodyHashOf(toBody(wish)),
   }));
   const found = await findRows(
@@ -66,7 +64,7 @@ export async function issueSubjects(
   if (reused !== undefined) {
     return { kind: "reused", index: reused };
   }
-  const nowMs = now();
+  const nowMs = options.now();
   const missing = placed.filter(({ id }) => !found.has(id));
   const { written, fullId } = await insert(
     options,
@@ -83,6 +81,17 @@ export async function issueSubjects(
   return fullId === undefined
     ? { kind: "issued", appointmentIds: placed.map(({ id }) => id) }
     : { kind: "full", appointmentId: fullId };
+}
+
+/** Returns the ids under which each of a tenant's subjects may have its code, that of a policy first. */
+export async function idsOf(
+  { policies, subjectSecrets }: Pick<SubjectOptions, "policies" | "subjectSecrets">,
+  { tenantId, policy }: { readonly tenantId: string; readonly policy: Policy },
+  subjects: readonly Subject[],
+): Promise<string[][]> {
+  const secret = await subjectSecrets.get(tenantId);
+  const versions = [policy, ...(await policies.list(tenantId))];
+  return subjects.map((subject) => subjectIdsOf(secret, versions, subject));
 }
 
 /** Reads the rows of some ids, by id. */

@@ -5,20 +5,18 @@ import { NO_STORE } from "./acts.ts";
 import type { State } from "./domain.ts";
 import type { By } from "./ending-store.ts";
 import { type RevokingOptions, revokeCodes } from "./revoking.ts";
-import { findRows, placeOf, type SubjectOptions } from "./subject-issuing.ts";
-import { type Subject, subjectIdsOf } from "./subjects.ts";
+import { findRows, idsOf, placeOf, type SubjectOptions } from "./subject-issuing.ts";
+import type { Subject } from "./subjects.ts";
 
 /** Makes sure that no subject of a tenant has a live code, now and later. Returns where each stands. */
 export async function revokeSubjects(
   options: RevokingOptions & Pick<SubjectOptions, "subjectStore" | "subjectSecrets">,
+  tenantId: string,
   subjects: readonly Subject[],
   by: By,
 ): Promise<State[]> {
-  const { policies, subjectSecrets } = options;
-  const tenantId = subjects[0]?.tenantId ?? "";
-  const secret = await subjectSecrets.get(tenantId);
-  const versions = [await policies.current(tenantId), ...(await policies.list(tenantId))];
-  const ids = subjects.map((subject) => subjectIdsOf(secret, versions, subject));
+  const policy = await options.policies.current(tenantId);
+  const ids = await idsOf(options, { tenantId, policy }, subjects);
   const found = await findRows(options, ids.flat());
   const owners = subjects.map(({ shopperId }, index) => ({
     appointmentId: placeOf(ids[index] ?? [], found),

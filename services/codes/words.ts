@@ -69,9 +69,7 @@ function refusalWords(refusal: Told, asking: Asking, nowMs: number): string {
     case "expired":
       return `Its time was over ${ago(nowMs - (refusal.record.expiresAtMs ?? nowMs))}. Do not hand over: a manager can give it more time.`;
     case "revoked":
-      return refusal.record.heir
-        ? `It was given to someone else ${ago(nowMs - (refusal.record.revokedAtMs ?? nowMs))}, who has a code of their own. Do not hand over: ask for that code.`
-        : `It was taken back ${ago(nowMs - (refusal.record.revokedAtMs ?? nowMs))}. Do not hand over: a manager can see why.`;
+      return revokedWords(refusal.record, nowMs);
     case "not-yet":
       return `Its time begins in ${span((refusal.record.opensAtMs ?? nowMs) - nowMs)}. Do not hand over yet: ask them to come back then.`;
     case "locked":
@@ -87,6 +85,13 @@ function refusalWords(refusal: Told, asking: Asking, nowMs: number): string {
     default:
       return "There is no such code. Read it out loud and type it again; if it is right, do not hand over.";
   }
+}
+
+function revokedWords({ heir, revokedAtMs }: CodeRecord, nowMs: number): string {
+  const when = ago(nowMs - (revokedAtMs ?? nowMs));
+  return heir
+    ? `It was given to someone else ${when}, who has a code of their own. Do not hand over: ask for that code.`
+    : `It was taken back ${when}. Do not hand over: a manager can see why.`;
 }
 
 function alreadyWords({ receipt }: CodeRecord, asking: Asking, nowMs: number): string {
