@@ -3,8 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { readMeshKey } from "#shared/auth.ts";
-import { ADDRESS_KEY_FILE } from "#shared/caller-address.ts";
-import { readKeyFile } from "#shared/key-file.ts";
+import { readAddressKey } from "#shared/caller-address.ts";
 import { readNumbersKey } from "../../services/codes/numbers-key.ts";
 import { getSigningKey, readTicketKeys } from "../../services/codes/ticket-keys.ts";
 import { readTokenKeys } from "../../services/identity/tokens.ts";
@@ -29,7 +28,7 @@ test("the keys that the services read are made once, for their owner alone", asy
   }
   expect(readMeshKey(folder).length).toBe(32);
   expect(readNumbersKey(folder).length).toBe(32);
-  expect(readKeyFile(folder, ADDRESS_KEY_FILE).length).toBe(32);
+  expect(readAddressKey(folder).length).toBe(32);
   expect((await readTokenKeys(folder)).jwks.keys.length).toBe(1);
   expect(getSigningKey(readTicketKeys(folder), Date.now())).toBeDefined();
 

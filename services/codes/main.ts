@@ -1,8 +1,7 @@
 // Starts Codes: connections, the services on one port, the sweeper, and a drain at the end.
 
 import { createAuthenticate, readMeshKey } from "#shared/auth.ts";
-import { ADDRESS_KEY_FILE, createReadAddress } from "#shared/caller-address.ts";
-import { readKeyFile } from "#shared/key-file.ts";
+import { createReadAddress, readAddressKey } from "#shared/caller-address.ts";
 import { createLogger } from "#shared/log.ts";
 import { openDatabase } from "#shared/mysql.ts";
 import { runProcess } from "#shared/process.ts";
@@ -47,7 +46,7 @@ await runProcess(logger, async (parts) => {
       jwksUrl: config.jwksUrl,
       meshKey: readMeshKey(config.keyDir),
     }),
-    readAddress: createReadAddress(readKeyFile(config.keyDir, ADDRESS_KEY_FILE)),
+    readAddress: createReadAddress(readAddressKey(config.keyDir)),
     drainMs: config.drainMs,
     logger,
   });

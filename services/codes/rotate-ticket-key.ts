@@ -3,10 +3,10 @@
 // is what must be guarded. Of two rotations at once each would write what the other had not seen, and a key
 // would be lost: so the second one is refused.
 
-import { existsSync, rmSync, writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { readKeyDir } from "#shared/config.ts";
+import { findKeyDir } from "#shared/key-file.ts";
 import {
   readTicketKeys,
   rotate,
@@ -48,16 +48,9 @@ function main(): string {
   if (values.help) {
     return HELP;
   }
-  const keyDir = values["key-dir"] ?? readKeyDir();
-  const file = join(keyDir, TICKET_KEYS_FILE);
-  if (!existsSync(file)) {
-    throw new Error(
-      `there is no ${TICKET_KEYS_FILE} in ${keyDir}: start the mesh once (npm start), or say where ` +
-        "its keys are with --key-dir or SLOTMESH_KEY_DIR (the folder keys in its data folder)",
-    );
-  }
+  const keyDir = findKeyDir(values["key-dir"], TICKET_KEYS_FILE);
   const nowMs = Date.now();
-  const keys = underLock(`${file}.lock`, () => {
+  const keys = underLock(join(keyDir, `${TICKET_KEYS_FILE}.lock`), () => {
     const rotated = rotate(
       readTicketKeys(keyDir),
       nowMs,

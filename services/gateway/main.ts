@@ -1,7 +1,6 @@
 // Starts the gateway: settings, the ways to the services, the page, and the port.
 
-import { ADDRESS_KEY_FILE, createSealAddress } from "#shared/caller-address.ts";
-import { readKeyFile } from "#shared/key-file.ts";
+import { createSealAddress, readAddressKey } from "#shared/caller-address.ts";
 import { createLogger } from "#shared/log.ts";
 import { runProcess } from "#shared/process.ts";
 import { sleep } from "#shared/time.ts";
@@ -36,7 +35,7 @@ await runProcess(logger, async (parts) => {
     upstreams,
     reads,
     signIns: createAddressLimit({ perMinute: config.signInsPerMinute }),
-    sealAddress: createSealAddress(readKeyFile(config.keyDir, ADDRESS_KEY_FILE)),
+    sealAddress: createSealAddress(readAddressKey(config.keyDir)),
     isServing: () => isServing,
     ending: ending.signal,
   });

@@ -3,11 +3,9 @@
 // can do this, so the folder is what must be guarded. The token alone goes to standard output.
 
 import { randomInt } from "node:crypto";
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { readKeyDir } from "#shared/config.ts";
 import { createSequence } from "#shared/ids.ts";
+import { findKeyDir } from "#shared/key-file.ts";
 import { checkStores, isId, isTenantId, type PersonRole } from "./domain.ts";
 import { createSignToken, readTokenKeys, SIGNING_FILE } from "./tokens.ts";
 
@@ -67,13 +65,7 @@ async function main(): Promise<string> {
   const minutes = Number(values.minutes ?? MINUTES);
   const isBounded = Number.isInteger(minutes) && minutes >= 1 && minutes <= MINUTES_MAX;
   check(isBounded, "minutes", values.minutes ?? "", `a whole number from 1 to ${MINUTES_MAX}`);
-  const keyDir = values["key-dir"] ?? readKeyDir();
-  if (!existsSync(join(keyDir, SIGNING_FILE))) {
-    throw new Error(
-      `there is no ${SIGNING_FILE} in ${keyDir}: start the mesh once (npm start), or say where ` +
-        "its keys are with --key-dir or SLOTMESH_KEY_DIR (the folder keys in its data folder)",
-    );
-  }
+  const keyDir = findKeyDir(values["key-dir"], SIGNING_FILE);
   const signToken = createSignToken(await readTokenKeys(keyDir));
   const subject = { tenantId: tenant, subjectId, role: role as PersonRole, storeIds };
   return `${await signToken(subject, Date.now(), minutes * 60)}\n`;

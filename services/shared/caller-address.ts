@@ -7,6 +7,7 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { isIP } from "node:net";
 import { LRUCache } from "lru-cache";
+import { readKeyFile } from "#shared/key-file.ts";
 
 /** The name of the header that carries a sealed address. */
 export const ADDRESS_HEADER = "slotmesh-address";
@@ -26,6 +27,11 @@ export type SealAddress = (address: string) => string | undefined;
 
 /** Returns the address that the gateway sealed. What is absent, not genuine or too old is undefined. */
 export type ReadAddress = (sealed: string | undefined) => string | undefined;
+
+/** Reads the key that addresses are sealed with. */
+export function readAddressKey(keyDir: string): Buffer {
+  return readKeyFile(keyDir, ADDRESS_KEY_FILE);
+}
 
 /** Makes the function that seals addresses. */
 export function createSealAddress(key: Buffer): SealAddress {

@@ -33,9 +33,8 @@ import {
 } from "#gen/slotmesh/scheduling/v1/scheduling_service_pb.ts";
 import { SettlingService } from "#gen/slotmesh/scheduling/v1/settling_service_pb.ts";
 import { createPass, readMeshKey } from "#shared/auth.ts";
-import { ADDRESS_KEY_FILE, createSealAddress } from "#shared/caller-address.ts";
+import { createSealAddress, readAddressKey } from "#shared/caller-address.ts";
 import { Code, ConnectError, reasonOf } from "#shared/errors.ts";
-import { readKeyFile } from "#shared/key-file.ts";
 import { openRedis, redisReady } from "#shared/redis.ts";
 import { silentLogger, testConfig, uniqueId, uniqueTenant } from "#shared/testing.ts";
 import { sleep } from "#shared/time.ts";
@@ -186,7 +185,7 @@ describe.each(PROTOCOLS)("by %s", (_, makeTransport) => {
     const tenantId = uniqueTenant();
     const storeIds = [uniqueId(), uniqueId()];
     const { token } = await as("staff", tenantId, { storeIds });
-    const sealAddress = createSealAddress(readKeyFile(testConfig().keyDir, ADDRESS_KEY_FILE));
+    const sealAddress = createSealAddress(readAddressKey(testConfig().keyDir));
     const headers = {
       authorization: `Bearer ${token}`,
       "slotmesh-address": sealAddress("203.0.113.9") as string,
